@@ -14,7 +14,7 @@ from .records import Candidate, Floats, Places
 from .segments import TrackSegments
 from .snapshot import Snapshot
 from .standard import share_lean, similarities
-from .store import StoredTrack
+from .stored import StoredTrack
 from .windows import Window, Windows
 
 LEAN_COSINE = 0.4  # what a fully turned dial is worth when a start in a track is chosen

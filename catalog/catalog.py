@@ -17,6 +17,7 @@ import numpy as np
 from engines.bundle import Bundle
 
 from .candidates import candidates_of
+from .damaged import Damaged
 from .database import exclusive
 from .errors import FormatError, SearchIndexError, UnknownTrackError
 from .gain import common_lufs, gain_db
@@ -29,7 +30,8 @@ from .loading import Loaded, Version, changed_since, everything
 from .records import Candidate, Filters, Floats, Outline, Track
 from .snapshot import Changes, Snapshot, changes_of
 from .standard import index_query, index_width, plain
-from .store import Store, StoredTrack
+from .store import Store
+from .stored import StoredTrack
 from .windows import Windows
 from .words import WordSearch
 
@@ -64,6 +66,8 @@ class Catalog:
         self._refreshing, self._swapping, self._naming = threading.Lock(), threading.Lock(), threading.Lock()
         self._words: WordSearch | None = None
         self._windows = Windows(folder, layout, OPEN_FILES)
+        self._damaged = Damaged(folder)
+        self._damaged.tell(loaded)
         bring(self._index, step.indexed, kept)
 
     @classmethod
@@ -140,6 +144,7 @@ class Catalog:
                     if measured != self._measured and not self._lufs_given:
                         self.target_lufs = common_lufs(_outlines(step.snapshot))
                     self._now, self._version, self._measured = step.snapshot, loaded.version, measured
+                    self._damaged.tell(loaded)
                     if self._words is not None:
                         self._words.change((track.id for track in changes.removed), changes.added + changes.changed)
             return changes
@@ -191,14 +196,24 @@ class Catalog:
 
     def vector(self, id: str, from_s: float = 0.0, to_s: float = math.inf) -> Floats:
         """(E,) float32 of unit norm: the mean of a track's segments, a query for similar tracks; of those that play
-        between the two times, or of the nearest one. Raises ``UnknownTrackError``."""
-        own = self.track(id).id
-        segments = self._now.table.of_track(own)
-        [vectors] = self._index.vectors([own])
-        if segments is None or len(vectors) != len(segments):
-            raise SearchIndexError(
-                f"{self.folder}: the index does not hold track {own} as it is; index the music again"
-            )
+        between the two times, or of the nearest one. Raises ``UnknownTrackError``, also for a track that went."""
+        while True:
+            now, track = self._now, self.track(id)
+            segments = now.table.of_track(track.id)
+            if segments is None and now is self._now:
+                raise UnknownTrackError(
+                    f"{id!r} ({track.title or track.path.name}) is no longer in {self.folder}: its file is gone, or it "
+                    f"was removed; segue search -c {self.folder} lists what is there"
+                )
+            [vectors] = self._index.vectors([track.id])
+            if segments is not None and len(vectors) == len(segments):
+                break
+            with self._swapping:  # the track comes, goes or changes meanwhile, until index and snapshot agree
+                if now is self._now:
+                    raise SearchIndexError(
+                        f"{self.folder}: the index does not hold track {track.id} as it is; open the catalogue again, "
+                        "which brings it up to date"
+                    )
         some = segments.between(from_s, to_s)
         mean: Floats = plain(vectors[some], segments.deviation).mean(axis=0)
         return mean / max(float(np.linalg.norm(mean)), 1e-12)

@@ -6,7 +6,7 @@ from typing import Final
 
 from .index.base import Where
 from .records import JINGLE_S, Filters
-from .store import StoredTrack
+from .stored import StoredTrack
 
 _ANY: Final = Filters()
 

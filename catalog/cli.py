@@ -12,7 +12,7 @@ from pathlib import Path
 from engines.arguments import add_engine_arguments, engine_notice, engine_options
 from engines.base import Engine
 from engines.bundle import Bundle, default_bundle, load_bundle
-from engines.choose import CPU, EngineOptions, choose, with_reserve
+from engines.choose import AUTO, CPU, EngineOptions, choose, with_reserve
 from engines.errors import EngineError
 from engines.manifest import PRECISIONS
 from features.spec import FEATURES
@@ -70,7 +70,8 @@ def index(argv: Sequence[str]) -> int:
         with show_progress() as progress:
             report = index_folder(
                 arguments.music, arguments.catalog, engine, arguments.jobs, progress, spec, arguments.forget_missing,
-                libraries, arguments.no_libraries, arguments.refresh, _elsewhere(arguments.dask)
+                libraries, arguments.no_libraries, arguments.refresh, _elsewhere(arguments.dask),
+                arguments.unattended,
             )  # fmt: skip
     finally:
         engine.close()
@@ -90,7 +91,10 @@ def index(argv: Sequence[str]) -> int:
 
 def _engine(arguments: argparse.Namespace, bundle: Bundle, options: EngineOptions) -> tuple[Engine, str]:
     """The engine of this process and its name. Several processes open their own, and this one none, or only until it is
-    known which works best here."""
+    known which works best here. Workers of a cluster have other machines, so for these nothing is tried here: they open
+    the engine that is named, else the CPU's."""
+    if arguments.dask is not None:
+        return Closed(bundle), CPU if arguments.engine == AUTO else arguments.engine
     if arguments.jobs > 1 and arguments.engine == CPU and options.precision == PRECISIONS[0]:
         return Closed(bundle), CPU
     choice = choose(bundle, arguments.engine, options)
@@ -141,6 +145,11 @@ def index_parser() -> argparse.ArgumentParser:
         "--forget-missing",
         action="store_true",
         help="drop the tracks whose files are not in MUSIC any more (default: keep their analysis)",
+    )
+    parser.add_argument(
+        "--unattended",
+        action="store_true",
+        help="for programs that mirror a folder: tracks stay where the whole folder is away, as a network drive may be",
     )
     parser.add_argument(
         "--library",

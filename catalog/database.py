@@ -19,8 +19,17 @@ SCHEMA_VERSION = 9
 DATABASE = "catalog.sqlite"
 LOCK = "index.lock"
 CURE = "index the music again into a new folder"
+# What says nothing of the database itself: the disk is full or read-only, or another process holds it.
+NOT_ITS_FAULT = (
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_READONLY,
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_LOCKED,
+)
 TRIES = 3  # to copy a database that is being written
 SETTLED_NS = 2_000_000_000
+WAIT_S = 30.0  # for another process to end its transaction
 _NOTES = """
 TABLE notes (
     path BLOB NOT NULL, begin_s REAL NOT NULL, origin TEXT NOT NULL, field TEXT NOT NULL, value TEXT NOT NULL,
@@ -102,20 +111,21 @@ CREATE {_NOTES}
 
 def open_to_write(path: Path) -> sqlite3.Connection:
     """The database at ``path``, made where there is none; one of an older schema is brought up to this one, if a way is
-    known (see ``_STEPS``). Raises ``FormatError``."""
-    db = sqlite3.connect(path, timeout=30, isolation_level=None)
+    known (see ``_STEPS``). Raises ``FormatError``, and ``LockedError`` where another process writes it for too long."""
+    db = _connect(path)
     try:
-        if _version(path, db) == 0:
-            db.execute("PRAGMA journal_mode = WAL")
-            changes = "; ".join(_CHANGES)
-            db.executescript(f"BEGIN; {_SCHEMA} {changes}; PRAGMA user_version = {SCHEMA_VERSION}; COMMIT")
-        _migrate(path, db)
-        _check(path, db)
-        if identity(path, db)[1] == 0:  # a database that is put in its place later has another
-            db.execute(f"PRAGMA application_id = {secrets.randbelow(2**31 - 1) + 1}")
-        db.execute("PRAGMA foreign_keys = ON")
-        db.execute("PRAGMA synchronous = FULL")
-        db.execute("DELETE FROM changes WHERE revision < (SELECT max(revision) FROM changes) - ?", (CHANGES_KEPT,))
+        with free(path):
+            if _version(path, db) == 0:
+                db.execute("PRAGMA journal_mode = WAL")
+                changes = "; ".join(_CHANGES)
+                db.executescript(f"BEGIN; {_SCHEMA} {changes}; PRAGMA user_version = {SCHEMA_VERSION}; COMMIT")
+            _migrate(path, db)
+            _check(path, db)
+            if identity(path, db)[1] == 0:  # a database that is put in its place later has another
+                db.execute(f"PRAGMA application_id = {secrets.randbelow(2**31 - 1) + 1}")
+            db.execute("PRAGMA foreign_keys = ON")
+            db.execute("PRAGMA synchronous = FULL")
+            db.execute("DELETE FROM changes WHERE revision < (SELECT max(revision) FROM changes) - ?", (CHANGES_KEPT,))
     except BaseException:
         db.close()
         raise
@@ -130,7 +140,8 @@ def open_to_read(path: Path) -> Iterator[sqlite3.Connection]:
     nor read what a killed writer left in the ``-wal`` file. Then it reads a copy of the database and its log.
     """
     try:
-        db = _read_only(path)
+        with free(path):
+            db = _read_only(path)
     except sqlite3.OperationalError as error:
         with tempfile.TemporaryDirectory(prefix="segue-", ignore_cleanup_errors=True) as folder:
             db = _open_copy(path, Path(folder), error)
@@ -140,7 +151,8 @@ def open_to_read(path: Path) -> Iterator[sqlite3.Connection]:
                 db.close()
         return
     try:
-        _stand_in(path, db)
+        with free(path):
+            _stand_in(path, db)
         yield db
     finally:
         db.close()
@@ -186,8 +198,9 @@ def is_read_whole(path: Path, db: sqlite3.Connection) -> bool:
 
 @contextmanager
 def transaction(db: sqlite3.Connection) -> Iterator[None]:
-    """What is written inside is written whole or not at all."""
-    db.execute("BEGIN IMMEDIATE")
+    """What is written inside is written whole or not at all. Raises ``LockedError``."""
+    with free(Path(DATABASE)):
+        db.execute("BEGIN IMMEDIATE")
     try:
         yield
     except BaseException:
@@ -197,12 +210,27 @@ def transaction(db: sqlite3.Connection) -> Iterator[None]:
 
 
 @contextmanager
-def exclusive(folder: Path) -> Iterator[None]:
-    """Hold the catalogue for one writer; freed by the system when the process dies. Raises ``LockedError``.
+def free(path: Path) -> Iterator[None]:
+    """What waits inside for another process longer than ``WAIT_S`` raises ``LockedError``."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF not in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+            raise
+        raise LockedError(
+            f"{path}: another program has been writing it for {WAIT_S:.0f} s, perhaps to bring it up to this version; "
+            "wait for it to end and try again"
+        ) from error
+
+
+@contextmanager
+def exclusive(folder: Path, wait_s: float = 0.0) -> Iterator[None]:
+    """Hold the catalogue for one writer, once no other does, which is waited for; freed by the system when the process
+    dies. Raises ``LockedError``.
 
     An SQLite transaction on a file of its own is a lock that works alike on every system.
     """
-    lock = sqlite3.connect(folder / LOCK, timeout=0, isolation_level=None)
+    lock = sqlite3.connect(folder / LOCK, timeout=wait_s, isolation_level=None)
     try:
         try:
             lock.execute("BEGIN EXCLUSIVE")
@@ -215,8 +243,15 @@ def exclusive(folder: Path) -> Iterator[None]:
         lock.close()
 
 
+def _connect(place: Path | str, uri: bool = False) -> sqlite3.Connection:
+    """Text that is damaged reads as far as it can, so that one row does not end the reading of all."""
+    db = sqlite3.connect(place, uri=uri, timeout=WAIT_S, isolation_level=None)
+    db.text_factory = lambda stored: stored.decode("utf-8", "replace")
+    return db
+
+
 def _read_only(path: Path) -> sqlite3.Connection:
-    db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=30, isolation_level=None)
+    db = _connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
     try:
         db.execute("SELECT 1 FROM sqlite_master").fetchone()
     except sqlite3.OperationalError:
@@ -243,7 +278,7 @@ def _open_copy(path: Path, folder: Path, failure: sqlite3.Error) -> sqlite3.Conn
                 break
         else:
             raise FormatError(f"{path}: is being written, and its folder cannot be; try again when that has ended")
-        db = sqlite3.connect(folder / path.name, isolation_level=None)
+        db = _connect(folder / path.name)
     except OSError as error:
         raise FormatError(f"{path}: cannot be opened ({failure}; {error}); {CURE}") from error
     try:
@@ -271,6 +306,8 @@ def _version(path: Path, db: sqlite3.Connection) -> int:
     try:
         return int(db.execute("PRAGMA user_version").fetchone()[0])
     except sqlite3.DatabaseError as error:
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF in NOT_ITS_FAULT:
+            raise
         raise FormatError(f"{path}: cannot be read ({error}); {CURE}") from error
 
 

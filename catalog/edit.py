@@ -22,7 +22,8 @@ from .notes import EDIT, Note, Said, counting
 from .recordings import best_files
 from .records import Track
 from .sidecar import write_rows
-from .store import Store, StoredTrack
+from .store import Store
+from .stored import StoredTrack
 from .tags import one_line
 
 FILE: Final = "file"  # the origin of what the file's own tags, or its name, say
@@ -49,6 +50,7 @@ WHERE: Final = ("licence", *_TEXTS, *_ANSWERS, *_WORDS)
 NEAREST: Final = 3  # values that an error names, which come nearest to the one that nothing has
 COMMON: Final = 5  # and which most tracks have
 MAX_COMPARED: Final = 2000
+WAIT_S: Final = 10.0  # for an index to end: one that a server runs beside has little to do
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,7 +232,7 @@ def _opened(folder: Path, write: bool = False) -> Iterator[Store]:
             yield stack.enter_context(closing(Store(folder, write)))
             return
         try:
-            stack.enter_context(exclusive(folder))
+            stack.enter_context(exclusive(folder, WAIT_S))
             yield stack.enter_context(closing(Store(folder, write)))
         except sqlite3.OperationalError as error:
             text = f"{folder}: cannot be written ({error}); free some space or mend its permissions"

@@ -16,6 +16,7 @@ from pathlib import Path
 from engines.base import Engine
 from features.beats import warm_up
 
+from .absent import away_text, emptied
 from .beside import read_beside
 from .closed import Closed
 from .database import exclusive
@@ -47,7 +48,8 @@ from .pool import analyse_all
 from .records import Track
 from .scan import Scan, named_as_music, scan, scan_playlist
 from .sketch import LENGTHS_S, Sketch, same_recording
-from .store import Entry, FileStamp, Store
+from .store import Store
+from .stored import Entry, FileStamp
 from .tags import one_line, tagged_tempo
 from .worker import AnalysedFile, EngineSpec, FileTrack, Job, RejectedFile, analyse_file, own_engine
 
@@ -91,6 +93,7 @@ class IndexReport:
     scores: int = 0  # trackers' modules, MIDI and the like, which hold no sound
     described: int = 0  # tracks of which sidecars say something
     notes: tuple[FileNote, ...] = ()
+    away: tuple[FileNote, ...] = ()  # folders whose tracks stay although their files are not there, see ``absent.py``
     tracks: int = 0  # that can be suggested now, one a recording
     playlists: int = 0  # that name a file here
     prepared: int = 0  # files that a library knows
@@ -108,6 +111,7 @@ def index_folder(
     forget_libraries: bool = False,
     refresh: bool = False,
     analyse: Analyse | None = None,
+    unattended: bool = False,
 ) -> IndexReport:
     """Add and refresh until ``catalog`` holds what ``music`` does; makes the catalogue where there is none.
     ``music`` is a folder, or a playlist (M3U, M3U8) of files anywhere. ``libraries`` of other programs say more of the
@@ -117,12 +121,18 @@ def index_folder(
     works in this process with ``engine``, of which more processes need no more than the bundle. ``analyse``: what
     analyses the files instead (see ``dask_pool.on_cluster``). ``forget_missing``: tracks whose files are not in
     ``music`` any more leave the catalogue. ``refresh``: also measures what tracks lack that an older version analysed.
+    ``unattended``: nobody reads the report, so tracks stay whose whole folder seems to be away, see ``absent.py``.
     Raises ``MusicFolderError`` for a folder that is missing or without files to try, unless the catalogue knows tracks
     of it, ``BundleMismatchError``, ``FormatError``, ``LockedError``, and what ``analyse`` raises. A catalogue that is
     new and would be empty is not left behind.
     """
     music, catalog = Path(os.path.realpath(music)), Path(os.path.realpath(catalog))
     scanned = _scan(music, catalog)
+    if unattended and scanned.listed is None and (music in scanned.closed or not music.is_dir()):
+        why = scanned.closed.get(music, "is not there now")
+        raise MusicFolderError(
+            f"{printable(music)}: {why}; its tracks stay; see that the disk or network drive is there"
+        )
     opened = [read_library(library) if isinstance(library, Path) else library for library in libraries]
     if not scanned.files and not _holds(catalog, music):
         raise MusicFolderError(_no_music(music, scanned))
@@ -137,7 +147,7 @@ def index_folder(
             check_bundle(catalog, read_layout(catalog), engine.bundle)
             try:
                 with closing(Store(catalog, write=True)) as store:
-                    run = _Run(music, catalog, scanned, store, engine, spec, progress, refresh, analyse)
+                    run = _Run(music, catalog, scanned, store, engine, spec, progress, refresh, analyse, unattended)
                     report = run.report(max(1, jobs), forget_missing)
                     return _bring(report, music, scanned, store, opened, forget_libraries)
             finally:
@@ -161,8 +171,11 @@ def _holds(catalog: Path, music: Path) -> bool:
 
 
 def _scan(music: Path, catalog: Path) -> Scan:
-    if music.is_dir():
-        return scan(music, catalog)
+    try:
+        if music.is_dir():
+            return scan(music, catalog)
+    except OSError as error:  # a drive that does not answer
+        return Scan(closed={music: f"folder cannot be read: {error.strerror}"})
     if not is_playlist(music):
         if music.exists():
             raise MusicFolderError(
@@ -205,6 +218,8 @@ def _is_empty(catalog: Path) -> bool:
 
 
 def _no_music(music: Path, scanned: Scan) -> str:
+    if music in scanned.closed:
+        return f"{printable(music)}: {scanned.closed[music]}; mend its permissions, or see that its drive is there"
     if not music.exists():
         return f"{printable(music)}: no such folder; name a folder of music"
     if scanned.listed is not None:
@@ -244,6 +259,7 @@ class _Run:
         progress: Progress,
         refresh: bool,
         analyse: Analyse | None = None,
+        unattended: bool = False,
     ) -> None:
         self._music, self._scanned, self._store, self._engine, self._progress = music, scanned, store, engine, progress
         self._spec, self._catalog, self._analyse = spec, catalog, analyse
@@ -263,7 +279,9 @@ class _Run:
         names = "added refreshed unchanged retagged renamed returned healed duplicates completed"
         self._counts = dict.fromkeys(names.split(), 0)
         self._skipped = scanned.skipped
-        self._failed = [FileNote(path, reason) for path, reason in scanned.closed.items()]
+        closed = [FileNote(path, reason) for path, reason in scanned.closed.items()]
+        self._unattended = unattended
+        self._failed, self._away = ([], closed) if unattended else (closed, [])
         self._notes = [FileNote(path, text) for path, text in scanned.notes]
         self._bad: list[Path] = []  # known paths that hold nothing usable any more
         self._done = self._total = 0
@@ -297,6 +315,7 @@ class _Run:
             scores=self._scanned.scores.total(),
             described=described,
             notes=tuple(self._notes),
+            away=tuple(self._away),
             tracks=recordings,
         )
 
@@ -321,9 +340,20 @@ class _Run:
             for path in self._known
             if self._is_inside(path) and path not in self._scanned.files and not any(map(path.is_relative_to, closed))
         ]
+        if self._unattended:
+            absent = self._without_away(absent)
         self._store.miss(absent + self._bad)
         self._store.forget_moved()
         return self._store.forget(absent + self._bad) if forget else set()
+
+    def _without_away(self, absent: list[Path]) -> list[Path]:
+        """Those of the files that vanished whose folder is not away."""
+        now = self._store.files()
+        held = {id for path in self._scanned.files if path in now for id in now[path].tracks}
+        gone = [path for path in absent if not now[path].missing and not held.issuperset(now[path].tracks)]
+        folders = emptied(gone, self._music)
+        self._away += [FileNote(folder, away_text(count)) for folder, count in folders.items()]
+        return [path for path in absent if not any(map(path.is_relative_to, folders))]
 
     def _describe(self) -> int:
         """Note what sidecars say of the files, present or missing; returns of how many tracks they say anything. A

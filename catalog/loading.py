@@ -1,18 +1,22 @@
 """What a catalogue reads of its database: everything when it is opened, later what changed since."""
 
-from collections.abc import Callable, Collection
-from contextlib import closing
-from dataclasses import dataclass
+import sqlite3
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from .database import DATABASE, Stamp, stamp_of
+from .database import CURE, DATABASE, Stamp, free, stamp_of
+from .errors import FormatError
 from .libraries.trust import apply_notes
 from .recordings import best_files
 from .records import Floats
 from .segments import Rows, SegmentTable
 from .snapshot import Snapshot, Step
 from .standing import Order
-from .store import Store, StoredSegments, StoredTrack
+from .store import Store
+from .stored import StoredSegments, StoredTrack
+from .whole import NO_SEGMENT
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +31,14 @@ class Version:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Loaded:
-    """Whole recordings as of ``version``. ``gone``: what a snapshot has to forget before it takes these."""
+    """Whole recordings as of ``version``. ``gone``: what a snapshot has to forget before it takes these. ``damaged``:
+    tracks that are left out, and what of each is damaged."""
 
     version: Version
     tracks: list[StoredTrack]
     segments: StoredSegments
     gone: frozenset[str] = frozenset()
+    damaged: Mapping[str, str] = field(default_factory=dict)
 
     def first(self, bank: Floats | None, order: Callable[[Order], Order] = lambda own: own) -> Step:
         """A snapshot of these alone, measured by themselves (see ``segments.Yardstick``), and placed by the ``order``
@@ -53,7 +59,7 @@ class Loaded:
 def everything(folder: Path, dim: int) -> Loaded:
     """All of a catalogue whose vectors have ``dim`` numbers. Raises ``FormatError``."""
     stamp = stamp_of(folder / DATABASE)
-    with closing(Store(folder, write=False)) as store, store.snapshot():
+    with _reading(folder) as store:
         return _load(store, dim, _version(store, stamp), None)
 
 
@@ -63,7 +69,7 @@ def changed_since(folder: Path, dim: int, version: Version, before: Snapshot) ->
     stamp = stamp_of(folder / DATABASE)
     if stamp == version.same:
         return version
-    with closing(Store(folder, write=False)) as store, store.snapshot():
+    with _reading(folder) as store:
         now = _version(store, stamp)
         if now.identity != version.identity:
             return None
@@ -88,8 +94,29 @@ def _version(store: Store, stamp: Stamp) -> Version:
 def _load(
     store: Store, dim: int, version: Version, ids: Collection[str] | None, gone: frozenset[str] = frozenset()
 ) -> Loaded:
-    tracks = [stored for stored in store.tracks(ids) if not stored.track.hidden]
+    damaged: dict[str, str] = {}
+    found, segments = store.tracks(ids, damaged), store.segments(dim, ids, damaged)
+    held = set(segments.tracks)
+    damaged |= {
+        stored.track.id: NO_SEGMENT
+        for stored in found
+        if stored.track.id not in held and stored.track.id not in damaged
+    }
+    tracks = [stored for stored in found if not stored.track.hidden and stored.track.id not in damaged]
     said = store.notes.all() if ids is None else store.notes.of_tracks(ids)
     places = store.places_of_tracks(ids) if said else {}
-    tracks, segments = apply_notes(tracks, store.segments(dim, ids), said, places)
-    return Loaded(version, tracks, segments, gone)
+    tracks, segments = apply_notes(tracks, segments, said, places)
+    return Loaded(version, tracks, segments, gone, damaged)
+
+
+@contextmanager
+def _reading(folder: Path) -> Iterator[Store]:
+    """One state of a database. One that is damaged as a whole is a ``FormatError``."""
+    try:
+        with free(folder / DATABASE), closing(Store(folder, write=False)) as store, store.snapshot():
+            yield store
+    except sqlite3.DatabaseError as error:
+        raise FormatError(
+            f"{folder / DATABASE}: cannot be read to its end ({error}); segue catalog verify -c {folder} says what is "
+            f"damaged; restore it, or {CURE}"
+        ) from error

@@ -79,7 +79,7 @@ class Notes:
         for (path, begin_s), rows in itertools.groupby(notes, lambda row: row[:2]):
             by_origin = found.setdefault((Path(os.fsdecode(path)), begin_s), {})
             for _, _, origin, field, value in rows:
-                by_origin.setdefault(origin, {})[field] = value
+                by_origin.setdefault(origin, {})[field] = value if isinstance(value, str) else ""
         for path, begin_s, origin, field in refusals:
             place = Path(os.fsdecode(path)), begin_s
             found.setdefault(place, {}).setdefault(origin, {})[field] = REFUSED

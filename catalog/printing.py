@@ -73,7 +73,7 @@ def print_line(text: str) -> None:
 def report_json(catalog: Path, report: IndexReport) -> dict[str, Any]:
     counts = {name: value for name, value in asdict(report).items() if isinstance(value, int)}
     notes = {name: [{"path": printable(note.path), "text": note.text} for note in kind]
-             for name, kind in (("failed", report.failed), ("notes", report.notes))}  # fmt: skip
+             for name, kind in (("failed", report.failed), ("notes", report.notes), ("away", report.away))}  # fmt: skip
     return {"v": 1, "type": "index", "catalog": printable(catalog)} | counts | notes
 
 
@@ -141,6 +141,7 @@ def show_report(catalog: Path, report: IndexReport) -> None:
         table.add_row(name, str(count))
     console.print(table)
     show_notes(console, "failed", report.failed)
+    show_notes(console, "away", report.away)
     show_notes(console, "note", report.notes)
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from .store import StoredTrack
+from .stored import StoredTrack
 
 
 def best_files(tracks: Iterable[StoredTrack]) -> dict[str, StoredTrack]:

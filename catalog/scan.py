@@ -1,5 +1,6 @@
 """Which files of a folder to try as music, and which of them have a cue sheet."""
 
+import errno
 import os
 import stat
 from collections import Counter
@@ -11,7 +12,7 @@ from .cuesheet import match_sheets
 from .libraries.locations import candidates
 from .libraries.m3u8 import Playlist, is_playlist, on_disk, read_playlist
 from .sidecar import NAMES as SIDECARS
-from .store import FileStamp
+from .stored import FileStamp
 
 _MUSIC = (
     "aac ac3 aif aifc aiff alac amr ape au caf dsf dts eac3 flac gsm m4a m4b m4r mka mp1 mp2 mp3 mpc oga ogg "
@@ -31,6 +32,7 @@ _OTHER = (
     "csv doc docx htm html ini json log md nfo pdf rtf srt sfv txt vtt xml yaml yml "
     "7z bz2 db exe gz iso rar sqlite tar torrent xz zip py sh"
 )
+GONE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
 MUSIC = frozenset(_MUSIC.split())
 SCORES = frozenset(_SCORES.split())
 OTHER = frozenset(_OTHER.split())
@@ -39,8 +41,8 @@ OTHER = frozenset(_OTHER.split())
 @dataclass(frozen=True, slots=True)
 class Scan:
     """The result of a walk. ``files`` to try, in a fixed order; ``skipped`` counts those that are no music by their
-    name; ``scores`` counts trackers' modules, MIDI and chip music by ending; ``closed``: folders that could not be
-    read, and why; ``sheets``: the cue sheet of a file that has one; ``notes`` on sheets that are of no use;
+    name; ``scores`` counts trackers' modules, MIDI and chip music by ending; ``closed``: folders and files that could
+    not be read, and why; ``sheets``: the cue sheet of a file that has one; ``notes`` on sheets that are of no use;
     ``sidecars``: tables of rights and the like, see ``sidecar.py``; ``playlists``: those that lie there; ``listed``:
     the one whose files these are, instead of a folder's, and ``gone``: where those could be that it names and that are
     not there.
@@ -127,12 +129,12 @@ class _Walk:
             if not self._first_time(folder):
                 folders.clear()
                 continue
-            for name in [name for name in folders if not name.startswith(".") and (folder / name).is_symlink()]:
+            for name in [name for name in folders if not name.startswith(".") and _is_link(folder / name)]:
                 self._links.append(folder / name)
-            folders[:] = sorted(n for n in folders if not n.startswith(".") and not (folder / n).is_symlink())
+            folders[:] = sorted(n for n in folders if not n.startswith(".") and not _is_link(folder / n))
             for name in sorted(names):
                 path = folder / name
-                if path.is_symlink():
+                if _is_link(path):
                     self._linked.append(path)
                 else:
                     self._take(path)
@@ -149,14 +151,25 @@ class _Walk:
         elif is_playlist(path) and not path.name.startswith(".") and _is_plain(path):
             self.playlists.append(path)
         hidden_or_other = path.name.startswith(".") or ending in OTHER
-        status = None if hidden_or_other or ending in SCORES else _status(path)
+        status = None if hidden_or_other or ending in SCORES else self._status(path)
         if ending in SCORES and not path.name.startswith("."):
             self.scores[ending] += 1
+        elif path in self.closed:
+            return
         elif status is None or not stat.S_ISREG(status.st_mode):
             self.skipped += 1
-        elif not path.is_symlink() or _identity(path, status) not in self._counted:
+        elif not _is_link(path) or _identity(path, status) not in self._counted:
             self._counted.add(_identity(path, status))
             self.files[path] = FileStamp(status.st_size, status.st_mtime_ns)
+
+    def _status(self, path: Path) -> os.stat_result | None:
+        """A file that is there but does not answer, as on a drive that is failing, is closed, not gone."""
+        try:
+            return path.stat()
+        except OSError as error:
+            if error.errno not in GONE:
+                self.closed[path] = f"cannot be read: {error.strerror}"
+            return None
 
     def _first_time(self, folder: Path) -> bool:
         status = _status(folder)
@@ -183,6 +196,11 @@ def _entries(folder: Path) -> list[Path]:
         return [path for path in folder.iterdir() if not path.name.startswith(".")]
     except OSError:
         return []
+
+
+def _is_link(path: Path) -> bool:
+    """Also of a file that does not answer, where ``Path.is_symlink`` raises."""
+    return os.path.islink(path)  # noqa: PTH114
 
 
 def _is_plain(path: Path) -> bool:

@@ -19,7 +19,7 @@ from .recent import Recent
 from .records import Floats, Mask
 from .standard import Standard, scale_of, standard_of
 from .standing import Order, raw_of
-from .store import StoredSegments, StoredTrack
+from .stored import StoredSegments, StoredTrack
 
 KEPT: Final = 2048  # tracks
 BORDER_BONUS: Final = 0.02  # of cosine: for a start where a section surely begins

@@ -10,7 +10,7 @@ from .index.base import Segments
 from .recordings import best_files
 from .records import Track
 from .segments import Rows, SegmentTable
-from .store import StoredTrack
+from .stored import StoredTrack
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,7 @@ class Stats:
     tracks: int
     copies: int  # tracks of recordings that are suggested from another file
     missing: int  # tracks whose files are not there
+    damaged: int  # tracks that are left out since what is kept of them is damaged, see ``segue catalog verify``
     files: int
     segments: int
     hours: float
@@ -42,13 +43,14 @@ def stats(folder: Path) -> Stats:
     loaded = everything(folder, layout.embedding_dim)
     best = {stored.track.id: stored.track for stored in best_files(loaded.tracks).values()}
     with closing(Store(folder, write=False)) as store:
-        files, missing = len(store.files()), len(store.ids()) - len(loaded.tracks)
+        files, missing = len(store.files()), len(store.ids()) - len(store.present())
     tracks = list(best.values())
     return Stats(
         bundle=layout.bundle_name,
         tracks=len(tracks),
         copies=len(loaded.tracks) - len(tracks),
         missing=missing,
+        damaged=len(loaded.damaged),
         files=files,
         segments=int(loaded.segments.counts.sum()),
         hours=sum(track.duration_s for track in tracks) / 3600.0,

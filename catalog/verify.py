@@ -5,7 +5,7 @@ Nothing is changed. What a killed indexer may leave behind, a clip file that no 
 """
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +18,6 @@ from .layout import Layout, read_layout
 from .needs import shape_of
 from .store import Store
 
-NORM_WITHIN: Final = 1e-3  # of 1
 MOST: Final = 1000  # faults that are told
 RESTORE: Final = "restore it, or index the music into a new folder"
 AGAIN: Final = "segue index on its music analyses it again"
@@ -42,17 +41,16 @@ def verify(folder: Path, look_at_music: bool = True) -> Verified:
     layout = read_layout(folder)
     faults: list[str] = []
     tracks = segments = absent = 0
-    names, held = set[str](), set[str]()
+    names = set[str]()
     with closing(Store(folder, write=False)) as store, store.snapshot():
         try:
             for fault in store.check():
                 _add(faults, f"the database: {fault}; {RESTORE}")
             owned, tracks = store.clip_files(), len(store.present())
             names = {name for name, _ in owned.values()}
-            for id, count in _segments(layout, store, faults):
-                segments += count
-                held.add(id)
-            for fault in _faults(folder, layout, store, owned, held):
+            damaged = store.faults(layout.embedding_dim)
+            segments = store.count_segments()
+            for fault in _faults(folder, layout, owned, damaged):
                 _add(faults, fault)
             absent = sum(not path.is_file() for path in store.files()) if look_at_music else 0
         except sqlite3.Error as error:
@@ -66,33 +64,11 @@ def _add(faults: list[str], fault: str) -> None:
         faults.append(fault)
 
 
-def _segments(layout: Layout, store: Store, faults: list[str]) -> Iterator[tuple[str, int]]:
-    """Of each track that has any, how many."""
-    for id, vectors in store.vectors(layout.embedding_dim):
-        norms = np.linalg.norm(vectors, axis=1)
-        if not len(vectors):
-            _add(faults, f"track {id}: what is kept of its segments is damaged; {AGAIN}")
-        elif not (np.abs(norms - 1.0) <= NORM_WITHIN).all():
-            _add(faults, f"track {id}: the vectors of its segments are damaged; {RESTORE}")
-        yield id, len(vectors)
-
-
 def _faults(
-    folder: Path, layout: Layout, store: Store, owned: dict[str, tuple[str, int]], held: set[str]
+    folder: Path, layout: Layout, owned: Mapping[str, tuple[str, int]], damaged: Mapping[str, str]
 ) -> Iterator[str]:
     width = layout.clip_dim + sum(int(np.prod(shape_of(name))) for name in layout.extras)
     for id, (name, clips) in owned.items():
         if not is_whole(clip_path(folder, name), clips, width):
             yield f"track {id}: its clip file {name} is gone or damaged; {AGAIN}"
-    for id in owned.keys() - held:
-        yield f"track {id}: has no segment, so nothing finds it; {AGAIN}"
-    if not _reads(store, None):
-        yield from (f"track {id}: what is kept of it is damaged; {RESTORE}" for id in owned if not _reads(store, {id}))
-
-
-def _reads(store: Store, ids: set[str] | None) -> bool:
-    try:
-        store.tracks(ids)
-    except (ValueError, TypeError, LookupError):  # of bytes, numbers or JSON that are not what they were
-        return False
-    return True
+    yield from (f"track {id}: {what}; {AGAIN}" for id, what in sorted(damaged.items()))

@@ -14,7 +14,7 @@ from .layout import Layout
 from .needs import shape_of
 from .recent import Recent
 from .records import Floats, Mask
-from .store import StoredTrack
+from .stored import StoredTrack
 
 KEPT: Final = 2048  # windows, some 10 kB each
 

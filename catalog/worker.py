@@ -138,6 +138,7 @@ def analyse_file(job: Job, engine: "Engine", known: Callable[[str], bool]) -> An
 
     from .identity import identify
     from .parts import parts_of
+    from .protected import is_protected
     from .tags import read_tags
 
     try:
@@ -163,6 +164,8 @@ def analyse_file(job: Job, engine: "Engine", known: Callable[[str], bool]) -> An
             raise AudioError("changed while it was read; index again when nothing writes it any more")
         return AnalysedFile(tuple(tracks), identity.lossless, damage, tuple(notes))
     except AudioError as error:
+        if is_protected(job.path):
+            return RejectedFile("is protected (DRM) and cannot be read; only a copy without protection can be indexed")
         return RejectedFile(str(error), isinstance(error, ForeignError))
     except MemoryError:
         return RejectedFile("needs more memory than there is; cut it into shorter tracks")

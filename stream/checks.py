@@ -4,21 +4,21 @@ They import what they try inside the function, since it may be missing. They may
 finding.
 """
 
-import importlib.metadata
 import json
 import os
 import platform
 import shutil
 import socket
 import subprocess
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-from engines.choose import CPU, NAMES, EngineOptions, preference
+from engines.choose import CPU, NAMES, preference
 
-OK, ABSENT, BROKEN = "ok", "absent", "broken"
+from . import index_checks
+from .findings import ABSENT, BROKEN, OK, Check, CheckOptions, Finding, installed
+
 PACKAGES: Final = (
     "numpy",
     "av",
@@ -45,29 +45,6 @@ PORT: Final = 8765  # the default of segue serve
 SMI_S: Final = 8.0
 OBS_PORT: Final = 4455  # where OBS listens unless told
 OBS_S: Final = 2.0
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """``state``: ok, absent (not needed) or broken (the main job cannot run); ``text`` says why; ``data``: figures for
-    programs."""
-
-    part: str
-    state: str
-    text: str
-    data: dict[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class CheckOptions:
-    """``limit_s``: how long one engine may take. ``bundle`` None: the one that ships."""
-
-    limit_s: float = 10.0
-    bundle: Path | None = None
-    engines: EngineOptions = field(default_factory=EngineOptions)
-
-
-Check = Callable[[CheckOptions], Iterator[Finding]]
 
 
 def machine(_: CheckOptions) -> Iterator[Finding]:
@@ -276,14 +253,6 @@ def cameras(_: CheckOptions) -> Iterator[Finding]:
         yield Finding("cameras", ABSENT, "none at /dev/video*; a camera in the browser works without")
 
 
-def installed(name: str) -> str | None:
-    """The version of a distribution, or None where it is not installed."""
-    try:
-        return importlib.metadata.version(name)
-    except importlib.metadata.PackageNotFoundError:
-        return None
-
-
 CHECKS: Final[Sequence[Check]] = (
     machine,
     gpu,
@@ -292,6 +261,8 @@ CHECKS: Final[Sequence[Check]] = (
     bundle,
     engines,
     search,
+    index_checks.machines,
+    index_checks.index,
     media,
     srt,
     voice,
@@ -300,4 +271,4 @@ CHECKS: Final[Sequence[Check]] = (
     cameras,
     obs,
 )
-NEEDED: Final = frozenset({"packages", "runtime", "bundle", "engines", "search", "media", "network"})
+NEEDED: Final = frozenset({"packages", "runtime", "bundle", "engines", "search", "index", "media", "network"})

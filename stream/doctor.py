@@ -18,10 +18,12 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from catalog.arguments import INDEX_HELP
 from engines.arguments import add_engine_arguments
 from engines.choose import NAMES, EngineOptions
 
-from .checks import ABSENT, BROKEN, CHECKS, NEEDED, Check, CheckOptions, Finding
+from .checks import CHECKS, NEEDED
+from .findings import ABSENT, BROKEN, Check, CheckOptions, Finding
 
 LIMIT_S: Final = 10.0
 COLOURS: Final = {"ok": "green", ABSENT: "yellow", BROKEN: "red"}
@@ -38,6 +40,7 @@ def parser() -> argparse.ArgumentParser:
         "--limit", type=_seconds, default=LIMIT_S, metavar="S", help="the longest that one check may take (%(default)g)"
     )
     arguments.add_argument("--bundle", type=Path, help="bundle to try (default: the one that ships)")
+    arguments.add_argument("--index", metavar="NAME", help=f"also see whether this answers: {INDEX_HELP}")
     add_engine_arguments(arguments, which=False)
     return arguments
 
@@ -48,7 +51,7 @@ def main(argv: Sequence[str]) -> int:
     engines = EngineOptions(
         device=arguments.device, precision=arguments.precision, triton=arguments.triton, plans=arguments.plans
     )
-    options = CheckOptions(arguments.limit, arguments.bundle, engines)
+    options = CheckOptions(arguments.limit, arguments.bundle, engines, arguments.index)
     findings: list[Finding] = []
     for check in CHECKS:
         for finding in run_check(check, options):

@@ -16,8 +16,6 @@ one. Tested: Milvus 2.3.5 standalone, by pymilvus 3. Other servers, and clusters
 """
 
 import json
-import logging
-import threading
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, Final, TypeVar
@@ -30,27 +28,21 @@ from catalog.records import Floats
 from .address import Address, parse_address
 from .base import IndexOptions
 from .directory import Entries, Entry
-from .fields import MOST as MOST_WORDS
 from .fields import fields_of, word
 from .lifted import lift, lift_query
+from .milvus_collections import ID_BYTES, TEXT_BYTES, open_collection
+from .milvus_connection import MilvusConnection
 from .naming import check_name, name_of
-from .reach import Reach
 from .remote import RemoteIndex, Row, Want, in_parts
 from .track_text import read_track, write_track
 
 PORT: Final = 19530
 OPTIONS: Final = ("database", "tls")
-SCHEMA: Final = "segue index, schema 1"
 MOST: Final = 16_384  # rows that one search or query may return
-ID_BYTES: Final = 256
-TEXT_BYTES: Final = 65_535
-LINKS: Final = 32  # HNSW's M
-EF_BUILD: Final = 200
 EF: Final = 1024  # without a filter
 LEAST_SHARE: Final = 0.07  # of rows that pass; below, the server compares them one by one
 ANSWER_S: Final = 4.0  # a search or a look-up
 WRITE_S: Final = 60.0
-OPEN_S: Final = 60.0  # a new collection takes some seconds until it can be searched
 SEAL_FROM: Final = 10_000  # rows written since the last time
 ROWS_AT_ONCE: Final = 4096
 KEYS_AT_ONCE: Final = 4096
@@ -66,6 +58,17 @@ def open_milvus(text: str, options: IndexOptions) -> RemoteIndex:
     return RemoteIndex(Milvus(address, name, options.dim), options)
 
 
+def probe_milvus(text: str) -> str:
+    """The server at an address in words, if it answers; nothing is made there. Raises ``SearchIndexError``."""
+    address = parse_address(text, PORT, OPTIONS)
+    connection = MilvusConnection(address, str(address), ANSWER_S)
+    try:
+        version = connection.ask(lambda client: client.get_server_version(timeout=ANSWER_S))
+    finally:
+        connection.close()
+    return f"Milvus {version} answers at {address}"
+
+
 class Milvus:
     """A ``remote.Server``. Raises ``SearchIndexError`` for a server that does not answer, and for a collection of other
     vectors or another schema."""
@@ -74,16 +77,11 @@ class Milvus:
     compared_below = 2000
 
     def __init__(self, address: Address, name: str, dim: int) -> None:
-        self._address = address
         self._segments, self._tracks = name, f"{name}_tracks"
         self.name = str(address) if address.path else f"{address}/{name}"
         self._dim = dim
-        self._library, rpc_error = _library()
-        self._errors = (self._library.MilvusException, rpc_error)
-        self._reach = Reach()
-        self._opening = threading.Lock()
-        self._client: Any = None
-        self._closed = False
+        self._connection = MilvusConnection(address, self.name, ANSWER_S)
+        self._ask = self._connection.ask
         self._unsealed = 0  # rows of this process
         self._prepare()
 
@@ -99,11 +97,12 @@ class Milvus:
             "another version of the Milvus server may do better (2.3.5 was tested)"
         )
 
-    def heads_of(self, ids: Collection[str]) -> list[Entry]:
+    def heads_of(self, ids: Collection[str], newest: bool = False) -> list[Entry]:
+        level = "Strong" if newest else "Session"
         return [
             self._entry(row)
             for keys in _portions(list(ids), KEYS_AT_ONCE)
-            for row in self._query(self._tracks, f"id in {json.dumps(keys)}", ["id", "text"])
+            for row in self._query(self._tracks, f"id in {json.dumps(keys)}", ["id", "text"], consistency_level=level)
         ]
 
     def count(self) -> int:
@@ -155,15 +154,20 @@ class Milvus:
             ]
         for some in _portions(rows, ROWS_AT_ONCE):
             self._write(self._insert, some)
+        known = {(entry.id, entry.version) for entry in old}
+        since = self.heads_of([entry.id for entry in entries], newest=True)  # rows take a while: others wrote too
         for heads_at_once in _portions(heads, ROWS_AT_ONCE):
             self._write(self._upsert, heads_at_once)
-        self._delete_rows(old)
+        self._delete_rows([*old, *(entry for entry in since if (entry.id, entry.version) not in known)])
 
     def drop(self, old: Sequence[Entry]) -> None:
         for ids in _portions([entry.id for entry in old], KEYS_AT_ONCE):
             self._write(self._delete, self._tracks, ids)
         self._delete_rows(old)
         self._query(self._tracks, 'id == ""', ["id"], consistency_level="Strong")  # waits until it is seen
+
+    def discard(self, lost: Sequence[Entry]) -> None:
+        self._delete_rows(lost)
 
     def settle(self, added: int, total: int) -> None:
         """Rows are indexed once they are sealed, which takes seconds; all others are compared one by one."""
@@ -184,9 +188,7 @@ class Milvus:
         return len(strays)
 
     def close(self) -> None:
-        with self._opening:
-            self._closed = True
-        self._let_go(self._client)
+        self._connection.close()
 
     def _insert(self, client: Any, rows: Sequence[Mapping[str, Any]]) -> None:
         client.insert(self._segments, rows, timeout=WRITE_S)
@@ -229,111 +231,11 @@ class Milvus:
         )
         return rows
 
-    def _ask(self, call: Callable[[Any], T]) -> T:
-        self._reach.check()
-        client = None
-        try:
-            client = self._open()
-            answer = call(client)
-        except SearchIndexError:
-            self._reach.succeed()  # it answered, but not what is asked for
-            raise
-        except (*self._errors, OSError, ValueError) as error:
-            self._let_go(client)
-            raise self._failed(error) from None
-        self._reach.succeed()
-        return answer
-
-    def _failed(self, error: Exception) -> SearchIndexError:
-        details = getattr(error, "details", None)  # gRPC's errors have the whole call in their text
-        said = details() if callable(details) else getattr(error, "message", "") or error
-        cause = " ".join(self._address.hide(str(said)).split())[:300]
-        text = f"index {self.name}: {cause}; see that the Milvus server runs and can be reached, and try again"
-        self._reach.fail(text)
-        return SearchIndexError(text)
-
-    def _open(self) -> Any:
-        with self._opening:
-            if self._closed:
-                raise SearchIndexError(f"index {self.name}: it is closed")
-            if self._client is None:
-                address = self._address
-                scheme = "https" if address.option("tls") == "1" else "http"
-                self._client = self._library.MilvusClient(
-                    f"{scheme}://{address.host}:{address.port}",
-                    user=address.user,
-                    password=address.password,
-                    db_name=address.option("database"),
-                    timeout=ANSWER_S,
-                )
-            return self._client
-
-    def _let_go(self, client: Any) -> None:
-        """A client that failed is opened anew: the old one would try again at moments of its own."""
-        with self._opening:
-            broken, self._client = self._client, None if self._client is client else self._client
-        if broken is client and client is not None:
-            client.close()
-
     def _prepare(self) -> None:
         """See that both collections are there, as they must be, and can be searched."""
-        for name, fields in ((self._segments, self._segment_fields), (self._tracks, self._track_fields)):
-            self._ask(partial(self._open_collection, name=name, fields=fields))
-
-    def _open_collection(self, client: Any, name: str, fields: Callable[[], Any]) -> None:
-        if not client.has_collection(name, timeout=ANSWER_S):
-            self._create(client, name, fields())
-        self._check(name, client.describe_collection(name, timeout=ANSWER_S))
-        client.load_collection(name, timeout=OPEN_S)
-
-    def _create(self, client: Any, name: str, schema: Any) -> None:
-        """Of several processes at once one creates it."""
-        index = client.prepare_index_params()
-        if name == self._segments:
-            index.add_index(
-                "vector", index_type="HNSW", metric_type="IP", params={"M": LINKS, "efConstruction": EF_BUILD}
-            )
-        else:
-            index.add_index("vector", index_type="FLAT", metric_type="IP", params={})
-        try:
-            client.create_collection(name, schema=schema, consistency_level="Session", num_shards=1, timeout=OPEN_S)
-        except self._library.MilvusException:
-            if not client.has_collection(name, timeout=ANSWER_S):
-                raise
-        client.create_index(name, index, timeout=OPEN_S)
-
-    def _segment_fields(self) -> Any:
-        kinds = self._library.DataType
-        schema = self._library.MilvusClient.create_schema(description=SCHEMA)
-        schema.add_field("id", kinds.VARCHAR, is_primary=True, max_length=ID_BYTES + 64)
-        schema.add_field("owner", kinds.INT64)
-        schema.add_field("tempo", kinds.DOUBLE)
-        schema.add_field("duration", kinds.DOUBLE)
-        schema.add_field("words", kinds.ARRAY, element_type=kinds.INT64, max_capacity=MOST_WORDS)
-        schema.add_field("vector", kinds.FLOAT_VECTOR, dim=self._dim + 1)  # lifted
-        return schema
-
-    def _track_fields(self) -> Any:
-        kinds = self._library.DataType
-        schema = self._library.MilvusClient.create_schema(description=SCHEMA)
-        schema.add_field("id", kinds.VARCHAR, is_primary=True, max_length=ID_BYTES)
-        schema.add_field("text", kinds.VARCHAR, max_length=TEXT_BYTES)
-        schema.add_field("vector", kinds.FLOAT_VECTOR, dim=2)  # no collection may be without
-        return schema
-
-    def _check(self, name: str, found: Mapping[str, Any]) -> None:
-        cure = "name another collection in the address, or drop it"
-        if found.get("description") != SCHEMA:
-            raise SearchIndexError(
-                f"index {self.name}: collection {name} is not one of {SCHEMA} "
-                f"(it says {str(found.get('description'))[:60]!r}); {cure}"
-            )
-        dim = next(int(field["params"]["dim"]) for field in found["fields"] if field["name"] == "vector")
-        if name == self._segments and dim != self._dim + 1:
-            raise SearchIndexError(
-                f"index {self.name}: collection {name} has vectors of {dim - 1} numbers, the catalogue has "
-                f"{self._dim}: another bundle made it; {cure}"
-            )
+        for name, dim in ((self._segments, self._dim), (self._tracks, None)):
+            self._ask(partial(open_collection, library=self._connection.library, place=self.name, name=name, dim=dim,
+                              answer_s=ANSWER_S))  # fmt: skip
 
     def _head(self, entry: Entry) -> dict[str, Any]:
         text = json.dumps([entry.version, entry.count, entry.stamp, entry.bound, write_track(entry.track)])
@@ -396,16 +298,3 @@ def _expression(want: Want) -> str:
 
 def _portions(items: list[T], most: int) -> Iterator[list[T]]:
     return (items[start : start + most] for start in range(0, len(items), most))
-
-
-def _library() -> tuple[Any, type[Exception]]:
-    """pymilvus, and the error of gRPC that it lets through. Its log would repeat what is raised here, with traces."""
-    try:
-        import grpc
-        import pymilvus
-    except ImportError as error:
-        raise SearchIndexError(
-            f'index milvus://...: the package pymilvus is missing ({error}); pip install ".[milvus]" brings it'
-        ) from None
-    logging.getLogger("pymilvus").setLevel(logging.CRITICAL)
-    return pymilvus, grpc.RpcError

@@ -13,6 +13,7 @@ ones used last.
 
 import contextlib
 import logging
+import random
 import threading
 import time
 from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -73,7 +74,9 @@ class Server(Protocol):
 
     def heads(self) -> Iterator[Entry]: ...
 
-    def heads_of(self, ids: Collection[str]) -> list[Entry]: ...
+    def heads_of(self, ids: Collection[str], newest: bool = False) -> list[Entry]:
+        """``newest``: also those that others wrote a moment ago, for which it may wait."""
+        ...
 
     def count(self) -> int:
         """How many rows there are, also such that belong to no track."""
@@ -93,6 +96,10 @@ class Server(Protocol):
         ...
 
     def drop(self, old: Sequence[Entry]) -> None: ...
+
+    def discard(self, lost: Sequence[Entry]) -> None:
+        """Take out what ``put`` left of entries whose tracks somebody else wrote at the same time."""
+        ...
 
     def settle(self, added: int, total: int) -> None:
         """After a write of ``added`` rows, which makes ``total``: what the server needs to search them fast."""
@@ -185,13 +192,33 @@ class RemoteIndex:
                 Entry(track, version, count, stamp, bound)
                 for track, count, stamp in zip(segments.tracks, segments.counts.tolist(), stamps, strict=True)
             ]
-            places = range(len(new))
-            for part in in_parts(places, segments.counts.tolist(), BLOCK):
-                some = [new[place] for place in part]
-                vectors = [segments.vectors[ends[place] - new[place].count : ends[place]] for place in part]
-                self._server.put(some, vectors, self._known(entry.id for entry in some))
-                self._directory.change(some)
-            self._server.settle(len(segments.vectors), len(self))
+            written: list[Entry] = []
+            parts = list(in_parts(range(len(new)), segments.counts.tolist(), BLOCK))
+            begin = random.randrange(len(parts))  # processes that fill one collection together share the work
+            for part in parts[begin:] + parts[:begin]:
+                theirs = {entry.id: entry for entry in self._server.heads_of([new[place].id for place in part])}
+                mine = [place for place in part if not _same(theirs.get(new[place].id), new[place])]
+                some = [new[place] for place in mine]
+                self._directory.change([theirs[id] for id in {new[place].id for place in part} - {e.id for e in some}])
+                if some:
+                    vectors = [segments.vectors[ends[place] - new[place].count : ends[place]] for place in mine]
+                    old = {(entry.id, entry.version): entry for entry in self._known(entry.id for entry in some)}
+                    old |= {(e.id, theirs[e.id].version): theirs[e.id] for e in some if e.id in theirs}
+                    self._server.put(some, vectors, list(old.values()))
+                    self._directory.change(some)
+                    written += some
+            self._server.settle(sum(entry.count for entry in written), len(self))
+            self._confirm(written)
+
+    def _confirm(self, written: Sequence[Entry]) -> None:
+        """Take out what was written here of tracks that somebody else wrote at the same time, and won."""
+        if not written:
+            return
+        heads = {entry.id: entry for entry in self._server.heads_of([entry.id for entry in written], newest=True)}
+        lost = [entry for entry in written if entry.id not in heads or heads[entry.id].version != entry.version]
+        if lost:
+            self._server.discard(lost)
+            self._refresh({entry.id for entry in lost})
 
     def remove(self, tracks: Iterable[str]) -> None:
         with self._writing:
@@ -292,19 +319,19 @@ class RemoteIndex:
         return {id: Hit(id, row.segment, row.score) for id, (entry, row) in found.items() if self._passes(entry, where)}
 
     def _follow(self, rows: Iterable[Row], before: Entries) -> None:
-        """Ask for the heads of tracks of which there are rows of a newer version than is known, or of one that is not
-        known at all: somebody else writes."""
+        """Ask for the heads of tracks of which there are rows of a version that is not known: somebody else writes. It
+        may be an older one, of a writer who took longer."""
         now, moment = self._directory.entries, time.monotonic()
         news = set()
         for row in rows:
             known, earlier = now.get(row.track), before.get(row.track)
-            new = row.version > known.version if known else not (earlier and earlier.version == row.version)
+            new = all(entry is None or entry.version != row.version for entry in (known, earlier))
             if new and moment - self._strays.get((row.track, row.version), -KNOWN_S) >= KNOWN_S:
                 news.add((row.track, row.version))
         if news:
             self._refresh({id for id, _ in news})
             now = self._directory.entries
-            strays = {pair: moment for pair in news if pair[0] not in now or now[pair[0]].version < pair[1]}
+            strays = {pair: moment for pair in news if pair[0] not in now or now[pair[0]].version != pair[1]}
             self._strays = {pair: at for pair, at in self._strays.items() if moment - at < KNOWN_S} | strays
 
     def _refresh(self, ids: Collection[str]) -> None:
@@ -398,6 +425,11 @@ def _better(row: Row, known: Row, entry: Entry, of: Entry) -> bool:
 
 def _best(hits: Iterable[Hit], n: int) -> list[Hit]:
     return sorted(hits, key=lambda hit: (-hit.score, hit.track, hit.segment))[:n]
+
+
+def _same(known: Entry | None, entry: Entry) -> bool:
+    """Whether the server has just that already, as its stamp tells."""
+    return known is not None and bool(entry.stamp) and (known.stamp, known.count) == (entry.stamp, entry.count)
 
 
 def in_parts(items: Sequence[T], counts: Sequence[int], rows: int) -> Iterator[list[T]]:

@@ -7,6 +7,7 @@ exactly where they were put. Nothing of the analysis is changed on disk: without
 from bisect import bisect
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from math import isfinite
 from typing import Final
 
 import numpy as np
@@ -14,7 +15,7 @@ import numpy as np
 from catalog.notes import EDIT, SIDECAR, Place, Said, counting
 from catalog.records import Floats, Loop, Outline, Track
 from catalog.starts import APART_S, REACH_S, ROOM_S
-from catalog.store import StoredSegments, StoredTrack
+from catalog.stored import StoredSegments, StoredTrack
 from catalog.tags import tagged_tempo
 from features.spec import CLIP_S
 
@@ -276,9 +277,10 @@ def _is_whole(track: Track) -> bool:
 
 def _number(text: str | None) -> float:
     try:
-        return float(text or 0.0)
+        number = float(text or 0.0)
     except ValueError:
         return 0.0
+    return number if isfinite(number) else 0.0
 
 
 def _rating(text: str | None) -> int | None:

@@ -5,12 +5,14 @@ from collections import deque
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from catalog.errors import SearchIndexError
 from stream.core.events import Event, Question
 from stream.core.session import SessionOptions
 from stream.core.timeline import HELD_S
 
 from .answers import answer
 from .driver import Publish, SessionDriver
+from .index_away import IndexAway
 from .runtime import Runtime
 from .stopwatch import SILENT, Stopwatch
 
@@ -19,7 +21,8 @@ if TYPE_CHECKING:
 
 
 class ImmediateDriver(SessionDriver):
-    """Questions are answered in their order, by ``runtime``, in the caller's thread."""
+    """Questions are answered in their order, by ``runtime``, in the caller's thread. Where the index of the music does
+    not answer, the last list stays, as in a live session."""
 
     def __init__(
         self,
@@ -34,6 +37,7 @@ class ImmediateDriver(SessionDriver):
         self._runtime = runtime
         self._waiting: deque[Question] = deque()
         self._answering = False
+        self._index_away = IndexAway(publish)
         super().__init__(
             runtime, options, publish, self._waiting.append, stopwatch=stopwatch, recorder=recorder, held_s=held_s
         )
@@ -47,6 +51,13 @@ class ImmediateDriver(SessionDriver):
         try:
             while self._waiting:
                 question = self._waiting.popleft()
-                self.answer(question, answer(self._runtime, question, self._stopwatch))
+                try:
+                    result = answer(self._runtime, question, self._stopwatch)
+                except SearchIndexError as error:
+                    self._index_away.failed(error)
+                    self.handle(self.session.give_up(question.id))
+                else:
+                    self._index_away.answered(question)
+                    self.answer(question, result)
         finally:
             self._answering = False

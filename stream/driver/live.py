@@ -33,10 +33,8 @@ from stream.core.events import (
     Infer,
     Notice,
     Question,
-    Search,
     Suggestions,
     ViewerState,
-    Warned,
 )
 from stream.core.quality_level import FULL, QualityLevel
 from stream.core.session import SessionOptions
@@ -47,6 +45,7 @@ from stream.sources.arrival import Arrival
 from .asking import Asking
 from .driver import SessionDriver
 from .due_times import DueTimes
+from .index_away import IndexAway
 from .runtime import Runtime
 from .stopwatch import SILENT, Stopwatch
 
@@ -142,7 +141,7 @@ class LiveDriver:
         self._speech_task: asyncio.Task[None] | None = None
         self._hop_s = FULL.hop_s
         self._failures = 0  # of the engine since the newest list
-        self._index_away = False  # the newest search failed
+        self._index_away = IndexAway(self._publish)
         self._patience = 1  # how many times ``useful_hops`` the next hop is given
         self._hop_begun_s = self._deadline_s = 0.0  # of the hop under way
         self._running = self._stop = False
@@ -319,9 +318,7 @@ class LiveDriver:
             except SearchIndexError as error:
                 self._skip_unsearched_hop(question, error)
             else:
-                if self._index_away and isinstance(question, Search):
-                    self._index_away = False
-                    self._publish(Warned("the index of the music answers again"))
+                self._index_away.answered(question)
                 self._driver.answer(question, answer)
         except Exception as error:  # noqa: BLE001 - ends this session, with the reason
             self._fail(error)
@@ -358,11 +355,7 @@ class LiveDriver:
 
     def _skip_unsearched_hop(self, question: Question, error: SearchIndexError) -> None:
         """The last list stays; each hop asks the index anew."""
-        if not self._index_away:
-            self._index_away = True
-            logger.warning("no search, the last list stays: %s", error)
-            # the reason names an address, which is for the log
-            self._publish(Warned("the last list stays, since the music cannot be searched now"))
+        self._index_away.failed(error)
         self._handle(self._session.give_up(question.id))
 
     def _publish(self, notice: Notice) -> None:

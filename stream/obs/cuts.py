@@ -18,10 +18,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from stream.own_folder import OwnFolder
 from stream.server.excerpt import HEADER
 
 from .cut import Cut, CutError, Piece, remove
-from .own_folder import OwnFolder
 
 MOST_FILES: Final = 6
 MOST_STUBS: Final = 200

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
+from catalog.arguments import add_index
 from catalog.catalog import Catalog
 from engines.bundle import default_bundle, load_bundle
 from engines.onnx_engine import OnnxEngine
@@ -30,6 +31,7 @@ def parser() -> argparse.ArgumentParser:
     )
     arguments.add_argument("recording", metavar="RECORDING", type=Path, help="a file made with --record")
     arguments.add_argument("-c", "--catalog", type=Path, required=True, help="the catalogue that was recorded with")
+    add_index(arguments)
     arguments.add_argument("--bundle", type=Path, help="bundle to run (default: the one that ships)")
     arguments.add_argument("--json", action="store_true", help="one JSON object a line (stream/PROTOCOL.md)")
     arguments.add_argument(
@@ -46,7 +48,7 @@ def main(argv: Sequence[str]) -> int:
         if not options.anyway:
             check_bundle(options.recording, reader.header, bundle)
         threads, _ = engine_of(options.recording, reader.header)
-        with Catalog.open(options.catalog, bundle) as catalog:
+        with Catalog.open(options.catalog, bundle, index=options.index) as catalog:
             engine = OnnxEngine(bundle, threads=threads)
             try:
                 board = None if options.json else LiveTable(str(options.recording), None)

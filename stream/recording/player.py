@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from catalog.errors import SearchIndexError
 from features.frame import FrameFeatures
 from features.spec import MOTION_FPS
 from stream.core.events import Beats, End, Event, Failed, Infer, Notice, Question, Suggestions, Warned
@@ -57,7 +58,7 @@ def replay(reader: Reader, runtime: Runtime, publish: Publish) -> Outcome:
     """Play the whole recording; ``publish`` gets every notice, ``End`` last.
 
     ``runtime`` must run requests one by one (no micro-batcher). Raises ``RecordingError`` for a recording that this
-    segue or this bundle cannot replay.
+    segue or this bundle cannot replay, and where the music cannot be searched.
     """
     player = _Player(reader, runtime, publish)
     try:
@@ -91,6 +92,11 @@ class _Player:
             self._play(record)
         except BadRecordError as error:
             raise self._bad(str(error)) from error
+        except SearchIndexError as error:
+            raise RecordingError(
+                f"{self._reader.path}: replayed to {self._media_s:.0f} s ({self.outcome.lists} lists), not further: "
+                f"the music cannot be searched now, and without its answers nothing can be compared. {error}"
+            ) from error
 
     def _play(self, record: Record) -> None:
         match record.fields.get("kind"):
@@ -192,7 +198,7 @@ class _Player:
         self.outcome.different += 1
         try:
             gap = score_gap(recorded, now)
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise BadRecordError("a list of suggestions without tracks") from error
         if gap is None:
             self.outcome.moved += 1

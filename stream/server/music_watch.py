@@ -13,7 +13,7 @@ import logging
 import os
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -60,6 +60,7 @@ class MusicWatch:
         self._writing = asyncio.Lock()
         self._said: dict[Path, str] = {}
         self._failed: dict[Path, frozenset[tuple[str, str]]] = {}
+        self._away: dict[Path, frozenset[str]] = {}
         self.state: dict[str, Any] = {"running": False, "runs": 0, "failing": 0}  # for /healthz: without paths
 
     async def run(self) -> None:
@@ -73,23 +74,25 @@ class MusicWatch:
     async def _notice(self, folder: Path) -> None:
         """Let the folder be indexed when files in it change. Where another folder takes its place (a disk that was
         away), or none could be watched, it is watched anew, and indexed since nobody looked."""
-        said = False
+        said = lost = False
         while True:
-            try:
-                async for _ in self._look(folder, self._catalog):
-                    self._due[folder].set()
-            except Exception as error:  # noqa: BLE001 - of a library in Rust: no folder, too many watches, a dead drive
-                if not said:
-                    log.warning(
-                        "%s: its changes are not told (%s); it is looked through every %.0f s",
-                        folder, error, self._options.rescan_s,
-                    )  # fmt: skip
-                said = True
-            else:
-                said = False
-            await asyncio.sleep(min(AGAIN_S, self._options.rescan_s))
+            why = "it is not there"
             if await asyncio.to_thread(_identity, folder) is not None:
-                self._due[folder].set()
+                if lost:
+                    self._due[folder].set()
+                try:
+                    async for _ in self._look(folder, self._catalog):
+                        self._due[folder].set()
+                    why = ""
+                except Exception as error:  # noqa: BLE001 - of a library in Rust: too many watches, a dead drive
+                    why = str(error)
+            if why and not said:
+                log.warning(
+                    "%s: its changes are not told (%s); it is looked through every %.0f s",
+                    folder, why, self._options.rescan_s,
+                )  # fmt: skip
+            said, lost = bool(why), True
+            await asyncio.sleep(min(AGAIN_S, self._options.rescan_s))
 
     async def _mirror(self, folder: Path) -> None:
         due = self._due[folder]
@@ -109,7 +112,7 @@ class MusicWatch:
     async def _index(self, folder: Path) -> bool:
         """One run of ``segue index``; whether it has to be tried again soon."""
         begun_s = time.monotonic()
-        words = ("index", str(folder), "-c", str(self._catalog), "--json", *self._options.arguments)
+        words = ("index", str(folder), "-c", str(self._catalog), "--json", "--unattended", *self._options.arguments)
         try:
             code, out, err = await run_segue(words)
         except OSError as error:
@@ -120,7 +123,7 @@ class MusicWatch:
             return self._fail(folder, err.strip().splitlines()[-1] if err.strip() else f"it ended with {code}")
         if self._said.pop(folder, None):
             log.warning("%s: is mirrored again", folder)
-        self.state["failing"] = len(self._said)
+        self._tell_away(folder, {str(one.get("path")): str(one.get("text")) for one in report.get("away", ())})
         counts = ", ".join(f"{report[name]} {name}" for name in COUNTED if report.get(name))
         if counts or report.get("failed"):
             log.info("%s: %s in %.1f s", folder, counts or "nothing new", time.monotonic() - begun_s)
@@ -130,11 +133,25 @@ class MusicWatch:
         self._failed[folder] = failed
         return False
 
+    def _tell_away(self, folder: Path, away: Mapping[str, str]) -> None:
+        """Say once which parts of a folder are away, and that they are there again."""
+        before = self._away.get(folder, frozenset())
+        for path, text in sorted(away.items()):
+            if path not in before:
+                log.warning("%s: %s", path, text)
+        for path in sorted(before - away.keys()):
+            log.warning("%s: is mirrored again", path)
+        self._away[folder] = frozenset(away)
+        self._count()
+
+    def _count(self) -> None:
+        self.state["failing"] = len(self._said) + sum(map(len, self._away.values()))
+
     def _fail(self, folder: Path, why: str) -> bool:
         if self._said.get(folder) != why:
             log.warning("%s: is not mirrored now: %s", folder, why)
         self._said[folder] = why
-        self.state["failing"] = len(self._said)
+        self._count()
         return "another segue index" in why
 
 

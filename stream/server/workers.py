@@ -14,7 +14,6 @@ import multiprocessing
 import os
 import signal
 import socket
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -35,6 +34,7 @@ from .logs import Logs
 from .options import ServeOptions
 from .place import Place
 from .worker_status import WorkerStatuses, entry
+from .workers_folder import workers_folder
 
 log = logging.getLogger("segue.workers")
 
@@ -60,7 +60,7 @@ def supervise(options: ServeOptions, serve: Serve, ready: Callable[[str], None])
         raise ServeError("--workers needs sockets that processes share, and this system has none; leave it out")
     with contextlib.ExitStack() as stack:
         shared, own = _sockets(options, stack)
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="segue-workers-")))
+        folder = stack.enter_context(workers_folder())
         stack.enter_context(Logs(options.log_format, options.log_level))
         url = address_of(shared, options.host, "http" if options.tls is None else "https")
         _Supervisor(options, serve, shared, own, folder).run(lambda: ready(url))

@@ -5,6 +5,7 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+import av
 import mutagen.flac
 import mutagen.id3
 import numpy as np
@@ -199,3 +200,28 @@ def test_what_listens_for_voices_takes_little_memory_however_long_a_track_is(mon
     found = vocals.vocals_by_second(np.zeros(7200 * 16_000, np.float32))
     if found is not None:
         assert len(found) == 7200 and max(sizes) <= (vocals.BLOCK_S + 2 * vocals.AROUND_S) * 16_000
+
+
+def test_a_protected_file_is_named_as_such(tmp_path: Path, write_music: Writer, engine: OnnxEngine) -> None:
+    """As stores sold them: the sound is encrypted, and the sample entry is not that of AAC."""
+    write_m4a(tmp_path / "a.m4a", write_music(tmp_path / "a.wav", duration_s=3))
+    data = (tmp_path / "a.m4a").read_bytes()
+    at = data.find(b"mdat")
+    end = at - 4 + int.from_bytes(data[at - 4 : at], "big")
+    noise = np.random.default_rng(0).bytes(end - at - 4)
+    protected = tmp_path / "a.m4p"
+    protected.write_bytes((data[: at + 4] + noise + data[end:]).replace(b"mp4a", b"drms", 1))
+    outcome = analyse_file(Job(protected), engine, lambda id: False)
+    assert isinstance(outcome, RejectedFile) and "is protected (DRM)" in outcome.reason and not outcome.foreign
+    garbage = tmp_path / "b.m4p"
+    garbage.write_bytes(noise)
+    other = analyse_file(Job(garbage), engine, lambda id: False)
+    assert isinstance(other, RejectedFile) and "DRM" not in other.reason
+
+
+def write_m4a(path: Path, sound: Path) -> None:
+    with av.open(str(sound)) as given, av.open(str(path), "w") as made:
+        stream = made.add_stream("aac", rate=48_000)
+        for frame in given.decode(audio=0):
+            made.mux(stream.encode(frame))
+        made.mux(stream.encode(None))

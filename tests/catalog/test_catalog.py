@@ -20,7 +20,8 @@ from catalog.index.registry import INDEXES
 from catalog.recent import Recent
 from catalog.records import Analysis, Filters, Track
 from catalog.standard import LEAN_REACH
-from catalog.store import Entry, FileStamp, Store
+from catalog.store import Store
+from catalog.stored import Entry, FileStamp
 from engines.bundle import Bundle, load_bundle
 from features.spec import FEATURES
 

@@ -7,7 +7,7 @@ import numpy as np
 from catalog.choice import Choice
 from catalog.index.base import Where
 from catalog.records import Filters, Track
-from catalog.store import StoredTrack
+from catalog.stored import StoredTrack
 
 
 def stored(id: str, seconds: float = 60.0) -> StoredTrack:

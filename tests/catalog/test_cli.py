@@ -1,7 +1,7 @@
 """The two commands as somebody types them."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
 import mutagen
@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 import segue
-from catalog import printing
+from catalog import cli, printing
 from catalog.catalog import Catalog
 from catalog.indexer import FileNote, IndexReport
-from catalog.worker import EngineSpec, own_engine
+from catalog.worker import AnalysedFile, EngineSpec, Job, RejectedFile, own_engine
 from engines import choose
 from engines.bundle import Bundle
 from engines.choose import EngineOptions
@@ -97,6 +97,29 @@ def test_index_with_an_engine_by_name(
         assert len(one) == 3
         for track in one.tracks():
             np.testing.assert_array_equal(one.vector(track.id), other.vector(track.id))
+
+
+@pytest.mark.parametrize(("engine", "named"), [("auto", "onnx-cpu"), ("onnx-cuda", "onnx-cuda")])
+def test_a_cluster_is_told_which_engine_to_open_and_none_is_opened_here(
+    made: Path, tmp_path: Path, tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch, engine: str, named: str
+) -> None:
+    def opened(bundle: Bundle, options: EngineOptions) -> OnnxEngine:
+        raise AssertionError("an engine is opened where nothing is analysed")
+
+    asked: list[EngineSpec] = []
+
+    def analyse(
+        jobs: Iterator[Job], spec: EngineSpec, catalog: Path
+    ) -> Generator[tuple[Path, AnalysedFile | RejectedFile]]:
+        asked.append(spec)
+        yield from ((job.path, RejectedFile("not here")) for job in jobs)
+
+    for name in choose.OPENERS:
+        monkeypatch.setitem(choose.OPENERS, name, opened)  # type: ignore[arg-type]
+    monkeypatch.setattr(cli, "_elsewhere", lambda scheduler: analyse)
+    words = ["index", str(made / "music"), "-c", str(tmp_path / "c"), "--bundle", str(tiny_bundle), "--jobs", "1"]
+    assert segue.main([*words, "--dask", "tcp://there:8786", "--engine", engine]) == 2
+    assert [spec.engine for spec in asked] == [named]
 
 
 def test_a_process_opens_the_engine_that_it_is_told(tiny_bundle: Path) -> None:

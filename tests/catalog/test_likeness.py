@@ -12,7 +12,7 @@ from catalog.records import Filters, Track
 from catalog.segments import Rows, SegmentTable
 from catalog.standard import index_width
 from catalog.standing import Order
-from catalog.store import StoredSegments, StoredTrack
+from catalog.stored import StoredSegments, StoredTrack
 
 E = 8
 NOTHING = np.zeros(0, np.float32)

@@ -12,7 +12,8 @@ import pytest
 from catalog.database import DATABASE
 from catalog.notes import EDIT, ORIGINS, Note, counting
 from catalog.records import Analysis, Track
-from catalog.store import Entry, FileStamp, Store
+from catalog.store import Store
+from catalog.stored import Entry, FileStamp
 
 STAMP = FileStamp(10, 20)
 # As the program before wrote it.
@@ -42,7 +43,7 @@ CREATE TABLE places (
 ) WITHOUT ROWID;
 CREATE INDEX places_by_track ON places(track);
 INSERT INTO tracks (id, duration_s, pulse_bpm, note, beats, rhythm, clips, lossless, sketch, recording)
-    VALUES ('aa', 20.0, 60.0, '', x'', x'', 'aa-1.npy', 0, x'', 'aa');
+    VALUES ('aa', 20.0, 60.0, '', x'', zeroblob(12), 'aa-1.npy', 0, x'', 'aa');
 INSERT INTO segments VALUES ('aa', 0, 0, 0.0, 0.0, x'0000803f00000000', NULL);
 INSERT INTO files VALUES (CAST('/m/a.ogg' AS BLOB), 10, 20, '', 0);
 INSERT INTO places VALUES (CAST('/m/a.ogg' AS BLOB), 0.0, NULL, 'aa', 'A', 'B', 'CC0-1.0', '["x"]', 60.0, NULL, NULL);

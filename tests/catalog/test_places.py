@@ -11,7 +11,8 @@ from catalog.layout import Layout
 from catalog.loading import Loaded, Version
 from catalog.records import Analysis, Filters, Loop, Outline, Track
 from catalog.standard import index_query
-from catalog.store import Entry, FileStamp, Store, StoredSegments, StoredTrack
+from catalog.store import Store
+from catalog.stored import Entry, FileStamp, StoredSegments, StoredTrack
 from engines.bundle import Bundle
 
 C, E = 16, 32

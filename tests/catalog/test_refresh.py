@@ -23,7 +23,8 @@ from catalog.layout import read_layout
 from catalog.notes import EDIT, Note
 from catalog.records import Analysis, Filters, Outline, Track
 from catalog.snapshot import Changes
-from catalog.store import Entry, FileStamp, Store
+from catalog.store import Store
+from catalog.stored import Entry, FileStamp
 from engines.bundle import Bundle
 
 C, E = 16, 32
@@ -135,7 +136,7 @@ def test_only_what_changed_is_read(store: Store, folder: Path, bundle: Bundle, m
     with Catalog.open(folder, bundle) as catalog:
         read: list[object] = []
         tracks = Store.tracks
-        monkeypatch.setattr(Store, "tracks", lambda self, ids=None: read.append(ids) or tracks(self, ids))
+        monkeypatch.setattr(Store, "tracks", lambda self, ids=None, *rest: read.append(ids) or tracks(self, ids, *rest))
         assert catalog.refresh() == Changes() and read == []
         put(store, 11)
         assert [track.title for track in catalog.refresh().added] == ["Song 11"]
@@ -147,12 +148,13 @@ def test_a_track_that_went_is_still_known_by_name(store: Store, folder: Path, bu
         store.forget([path_of(3)])
         [gone] = catalog.refresh().removed
         assert catalog.track(gone.id).title == "Song 3" and len(catalog.beats(gone.id)) == 8
+        for ask in (catalog.vector, lambda id: catalog.like(id, 3)):
+            with pytest.raises(UnknownTrackError, match=r"\(Song 3\) is no longer in .*: its file is gone, or it was"):
+                ask(gone.id)
         assert gone.id not in {track.id for track in catalog.tracks()}
         assert gone.id not in {
             c.track.id for c in catalog.search(analysis(3).vectors[0], 40, keep=frozenset({gone.id}))
         }
-        with pytest.raises(SearchIndexError, match="does not hold track"):
-            catalog.vector(gone.id)
         with pytest.raises(UnknownTrackError):
             catalog.track("nobody")
 

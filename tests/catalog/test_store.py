@@ -3,6 +3,8 @@
 import os
 import shutil
 import sqlite3
+import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -11,18 +13,32 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from catalog import database
 from catalog.clips import CLIPS, clip_path, is_whole, write_clips
 from catalog.database import SCHEMA_VERSION, exclusive
 from catalog.errors import FormatError, LockedError
 from catalog.records import Analysis, Track
-from catalog.store import Entry, FileStamp, KnownFile, Store
+from catalog.store import Store
+from catalog.stored import Entry, FileStamp, KnownFile
 
 STAMP = FileStamp(10, 20)
+# As schema 8 had segments: a row each.
+OLDER = """
+ALTER TABLE segments RENAME TO newer;
+CREATE TABLE segments (track TEXT NOT NULL REFERENCES tracks(id) ON DELETE CASCADE, ordinal INTEGER NOT NULL,
+    first_clip INTEGER NOT NULL, start_s REAL, border REAL NOT NULL, vector BLOB NOT NULL, mood BLOB,
+    PRIMARY KEY (track, ordinal)) WITHOUT ROWID;
+INSERT INTO segments SELECT track, 0, 0, 0.0, 0.0, substr(vectors, 1, 16), NULL FROM newer;
+INSERT INTO segments SELECT track, 1, 1, 4.0, 0.0, substr(vectors, 17, 16), NULL FROM newer;
+DROP TABLE newer;
+PRAGMA user_version = 8;
+"""
 
 
 def analysis(seed: int = 0) -> Analysis:
     rng = np.random.default_rng(seed)
     values = rng.normal(size=(2, 4)).astype(np.float32)
+    values /= np.linalg.norm(values, axis=1, keepdims=True)
     rhythm = rng.random((5, 3), dtype=np.float32)
     beats = np.arange(9, dtype=np.float32)
     clips = rng.normal(size=(5, 6)).astype(np.float32)
@@ -174,6 +190,73 @@ def test_one_writer_at_a_time(tmp_path: Path) -> None:
         pass
     with exclusive(tmp_path):
         pass
+
+
+@pytest.mark.parametrize("schema", [SCHEMA_VERSION, 8])
+def test_a_database_that_another_writes_for_long_is_named_as_such(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, schema: int
+) -> None:
+    """Also where it is of an older schema, which the other is bringing up to this one."""
+    monkeypatch.setattr(database, "WAIT_S", 0.1)
+    with closing(Store(tmp_path, write=True)) as first:
+        put(first, "aa", Path("/m/1.ogg"))
+    make = f"PRAGMA user_version = {schema}" if schema == SCHEMA_VERSION else OLDER
+    with closing(sqlite3.connect(tmp_path / "catalog.sqlite", isolation_level=None)) as other:
+        other.executescript(make)
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(LockedError, match=r"catalog\.sqlite: another program has been writing it for .* try again"):
+            Store(tmp_path, write=True)
+        with closing(Store(tmp_path, write=False)) as reader:  # which sees what was committed last
+            assert reader.ids() == {"aa"}
+        other.execute("ROLLBACK")
+    with closing(Store(tmp_path, write=True)) as store:
+        assert len(store.segments(4).vectors) == 2
+
+
+def test_a_reader_of_a_database_without_a_log_waits_and_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As another program may leave it. It is not copied in mid-write."""
+    monkeypatch.setattr(database, "WAIT_S", 0.1)
+    Store(tmp_path, write=True).close()
+    with closing(sqlite3.connect(tmp_path / "catalog.sqlite", isolation_level=None)) as other:
+        other.execute("PRAGMA journal_mode = DELETE")
+        other.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(LockedError, match="another program has been writing it"):
+            Store(tmp_path, write=False)
+
+
+def test_a_disk_that_cannot_be_written_is_not_taken_for_a_damaged_database(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Store(tmp_path, write=True).close()
+    connect = sqlite3.connect
+
+    def read_only(place: object, **more: object) -> sqlite3.Connection:
+        """Of a disk that is mounted so: the log that writers share cannot be made."""
+        return connect(f"{(tmp_path / 'catalog.sqlite').as_uri()}?mode=ro", uri=True, isolation_level=None)
+
+    monkeypatch.setattr(database.sqlite3, "connect", read_only)
+    with pytest.raises(sqlite3.OperationalError, match="readonly database"):
+        Store(tmp_path, write=True)
+
+
+def test_a_second_writer_may_wait_for_the_first(tmp_path: Path) -> None:
+    with exclusive(tmp_path), pytest.raises(LockedError), exclusive(tmp_path, 0.05):
+        pass
+    done = threading.Event()
+
+    def hold() -> None:
+        with exclusive(tmp_path):
+            done.set()
+            time.sleep(0.3)
+
+    first = threading.Thread(target=hold)
+    first.start()
+    done.wait()
+    with exclusive(tmp_path, 30.0):
+        assert done.is_set()
+    first.join()
 
 
 def test_reading_goes_on_while_a_writer_writes(store: Store) -> None:

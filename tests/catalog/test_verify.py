@@ -15,9 +15,11 @@ from catalog.catalog import Catalog
 from catalog.clips import CLIPS
 from catalog.database import DATABASE
 from catalog.errors import FormatError
+from catalog.notes import Note
 from catalog.records import Analysis, Track
 from catalog.stats import stats
-from catalog.store import Entry, FileStamp, Store
+from catalog.store import Store
+from catalog.stored import Entry, FileStamp
 from catalog.verify import verify
 from engines.bundle import Bundle
 
@@ -70,7 +72,7 @@ def test_a_whole_one(folder: Path) -> None:
     [
         (cut_clips, "track 0000000000000000: its clip file .* is gone or damaged"),
         (lambda folder: change(folder, "DELETE FROM segments WHERE track LIKE '%1'"), "0001: has no segment"),
-        (lambda folder: change(folder, "UPDATE segments SET vectors = x'ff' || 'x'"), "cannot be read to its end"),
+        (lambda folder: change(folder, "UPDATE segments SET vectors = x'ff' || 'x'"), "of its segments is damaged"),
         (lambda folder: change(folder, "UPDATE segments SET vectors = zeroblob(256)"), "of its segments are damaged"),
         (lambda folder: change(folder, "UPDATE segments SET vectors = zeroblob(13)"), "of its segments is damaged"),
         (lambda folder: change(folder, "UPDATE segments SET first_clips = zeroblob(3)"), "of its segments is damaged"),
@@ -108,6 +110,74 @@ def test_an_index_drops_tracks_whose_segments_are_damaged_to_analyse_them_again(
     assert verify(folder).faults == ()
 
 
+ONE_ROW = {
+    "UPDATE tracks SET outline = '{'": "outline",
+    "UPDATE tracks SET outline = '{}'": "outline",
+    "UPDATE tracks SET outline = '[' || replace(hex(zeroblob(50000)), '0', '[')": "outline",
+    "UPDATE tracks SET rhythm = zeroblob(13)": "rhythm",
+    "UPDATE tracks SET rhythm = x'0000c07f' || zeroblob(56)": "rhythm",
+    "UPDATE tracks SET rhythm = zeroblob(12)": "first clips",
+    "UPDATE tracks SET beats = 'x'": "beats",
+    "UPDATE tracks SET beats = x'0000807f'": "beats",
+    "UPDATE tracks SET duration_s = 'long'": "length",
+    "UPDATE tracks SET duration_s = 9e999": "length",
+    "UPDATE tracks SET clips = x'00'": "clip file",
+    "UPDATE tracks SET energy = 'high'": "energy",
+    "UPDATE places SET tags = 'x'": "tags",
+    "UPDATE places SET tags = '[1]'": "tags",
+    "UPDATE places SET tags = '7'": "tags",
+    "UPDATE places SET title = x'ff'": "title",
+    "UPDATE places SET tempo_bpm = 'fast'": "tempo",
+    "UPDATE places SET begin_s = -1": "place",
+    "UPDATE places SET begin_s = 30, end_s = 20": "place",
+    "UPDATE segments SET vectors = zeroblob(13)": "segments",
+    "UPDATE segments SET vectors = x'ff' || 'x'": "segments",
+    "UPDATE segments SET vectors = zeroblob(256)": "vectors",
+    "UPDATE segments SET first_clips = zeroblob(3)": "segments",
+    "UPDATE segments SET first_clips = x'0000000005000000'": "first clips",
+    "UPDATE segments SET first_clips = x'00000000ffffffff'": "first clips",
+    "UPDATE segments SET starts = x'0000004200003042'": "starts",  # 32 and 44 s, of 40
+    "UPDATE segments SET borders = x'0000c07f0000c07f'": "borders",
+    "DELETE FROM segments": "segment",
+}
+
+
+@pytest.mark.parametrize("sql", ONE_ROW)
+def test_one_bad_row_stops_no_other(folder: Path, bundle: Bundle, sql: str, caplog: pytest.LogCaptureFixture) -> None:
+    """A catalogue opens without that track and says so, one that is open loses it, ``verify`` names it, and the next
+    ``segue index`` analyses it again: its file counts as changed."""
+    damaged, whole = f"{1:016x}", f"{0:016x}"
+    with Catalog.open(folder, bundle) as opened:
+        column = "id" if "tracks" in sql else "track"
+        change(folder, f"{sql} WHERE {column} = '{damaged}'")
+        with Catalog.open(folder, bundle) as catalog:
+            assert [track.id for track in catalog.tracks()] == [whole]
+            assert [found.track.id for found in catalog.search(catalog.vector(whole), 5)] == [whole]
+        opened.refresh()
+        if "segments" not in sql:  # nothing but an index writes these, with their track
+            assert [track.id for track in opened.tracks()] == [whole]
+    told = [text for text in caplog.messages if damaged in text]
+    assert told and ONE_ROW[sql] in told[0] and f"segue catalog verify -c {folder}" in told[0]
+    assert "segue index" in told[0] and whole not in "".join(caplog.messages)
+    faults = verify(folder).faults
+    assert all(damaged in fault and "segue index" in fault for fault in faults)
+    assert any(ONE_ROW[sql] in fault for fault in faults)
+    with closing(Store(folder, write=True)) as store:
+        assert store.sweep(C, E) == {damaged}
+        assert store.files()[Path("/music/1.ogg")].stamp.size == -1
+    assert verify(folder).faults == ()
+
+
+def test_what_is_said_of_a_track_may_be_damaged(folder: Path, bundle: Bundle) -> None:
+    with closing(Store(folder, write=True)) as store:
+        for field, value in (("rating", "inf"), ("tempo", "inf"), ("playlists", "{"), ("prepared", "[]")):
+            store.notes.put("rekordbox", [Note(Path("/music/1.ogg"), 0.0, field, value)])
+        store.notes.put("edit", [Note(Path("/music/1.ogg"), 0.0, "tags", "[1")])
+    change(folder, "INSERT INTO notes VALUES (CAST('/music/0.ogg' AS BLOB), 0.0, 'edit', 'title', x'ff')")
+    with Catalog.open(folder, bundle) as catalog:
+        assert len(catalog.tracks()) == 2
+
+
 def test_a_damaged_database(folder: Path) -> None:
     with closing(sqlite3.connect(folder / DATABASE)) as db:
         db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -115,6 +185,17 @@ def test_a_damaged_database(folder: Path) -> None:
     data[4096 * 3 : 4096 * 3 + 2000] = b"\xff" * 2000
     (folder / DATABASE).write_bytes(bytes(data))
     assert any(fault.startswith("the database: ") for fault in verify(folder).faults)
+
+
+def test_a_database_that_cannot_be_read_to_its_end(folder: Path, bundle: Bundle) -> None:
+    with closing(sqlite3.connect(folder / DATABASE)) as db:
+        [root] = db.execute("SELECT rootpage FROM sqlite_master WHERE name = 'segments'").fetchone()
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    data = bytearray((folder / DATABASE).read_bytes())
+    data[4096 * (root - 1) : 4096 * root] = b"\xff" * 4096
+    (folder / DATABASE).write_bytes(bytes(data))
+    with pytest.raises(FormatError, match=r"cannot be read to its end .*; segue catalog verify -c .* says what"):
+        Catalog.open(folder, bundle)
 
 
 def test_a_folder_that_is_none(tmp_path: Path) -> None:
@@ -126,9 +207,16 @@ def test_a_folder_that_is_none(tmp_path: Path) -> None:
 def test_numbers(folder: Path) -> None:
     found = stats(folder)
     assert (found.tracks, found.copies, found.missing, found.files, found.segments) == (2, 0, 1, 3, 6)
+    assert found.damaged == 0
     assert found.hours == pytest.approx(80 / 3600) and found.licences == {"CC0-1.0": 2} and found.tags == {"x": 2}
     assert found.tempi == {"90": 1, "100": 1} and found.known["licence"] == 2 and found.known["key"] == 0
     assert found.database_bytes > 4096 and found.clip_bytes > 3 * 5 * C * 4 and found.index_bytes == 0
+
+
+def test_numbers_of_one_with_a_bad_row(folder: Path) -> None:
+    change(folder, "UPDATE tracks SET beats = 'x' WHERE id LIKE '%1'")
+    found = stats(folder)
+    assert (found.tracks, found.missing, found.damaged) == (1, 1, 1)
 
 
 def test_the_commands(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

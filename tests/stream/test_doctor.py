@@ -15,9 +15,9 @@ import fake_obs
 import pytest
 
 from engines.choose import BY_NAME, NAMES, EngineOptions
-from stream import checks, doctor, engine_trial
-from stream.checks import CheckOptions, Finding
+from stream import checks, doctor, engine_trial, index_checks
 from stream.engine_trial import TrialResult, trial
+from stream.findings import Check, CheckOptions, Finding
 from stream.sources.webrtc import aiortc_compat
 from stream.sources.webrtc.aiortc_compat import Relied
 
@@ -25,9 +25,13 @@ ASKED = CheckOptions()
 
 
 @pytest.mark.parametrize("check", [check for check in checks.CHECKS if check is not checks.engines])
-def test_each_check_finds_something_and_names_the_state(check: checks.Check) -> None:
+def test_each_check_finds_something_and_names_the_state(check: Check) -> None:
     findings = list(doctor.run_check(check, ASKED))
-    assert findings and {finding.state for finding in findings} <= {"ok", "absent", "broken"}
+    assert (findings or check is index_checks.index) and {finding.state for finding in findings} <= {
+        "ok",
+        "absent",
+        "broken",
+    }
     assert not any("the check itself failed" in finding.text for finding in findings)
 
 
@@ -45,6 +49,34 @@ def test_every_engine_is_tried_and_the_cpu_runs_the_bundle(tiny_bundle: Path) ->
     for finding in found[2:]:
         assert finding.state in ("ok", "absent") and finding.text
     assert found[-1].part == "engine triton" and "--triton URL" in found[-1].text
+
+
+def test_clients_of_servers_are_named_with_what_brings_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    there = {"pymilvus": "3.0.2", "psycopg": "3.3.9"}
+    monkeypatch.setattr(index_checks, "installed", there.get)
+    found = {finding.part: finding for finding in index_checks.machines(ASKED)}
+    assert {part: finding.state for part, finding in found.items()} == {
+        "Milvus": "ok", "PostgreSQL": "absent", "Dask": "absent"
+    }  # fmt: skip
+    assert found["Milvus"].text == "pymilvus 3.0.2" and found["Milvus"].data == {"pymilvus": "3.0.2"}
+    assert found["PostgreSQL"].text == (
+        'pgvector not installed (but psycopg 3.3.9); pip install ".[postgres]" brings it'
+    )
+
+
+@pytest.mark.parametrize(
+    ("index", "state", "says"),
+    [
+        ("compact", "ok", "needs no server"),
+        ("fast", "broken", "choose one of flat, compact"),
+        ("redis://me:secret@host", "broken", "there is none of that name"),
+        ("postgres://me:secret@127.0.0.1:1/music", "broken", "see that PostgreSQL runs"),
+        ("milvus://me:secret@127.0.0.1:1", "broken", "see that the Milvus server runs"),
+    ],
+)
+def test_an_index_that_is_named_is_asked_whether_it_is_there(index: str, state: str, says: str) -> None:
+    [finding] = index_checks.index(CheckOptions(index=index))
+    assert (finding.part, finding.state) == ("index", state) and says in finding.text and "secret" not in finding.text
 
 
 def test_a_damaged_bundle_is_found(tmp_path: Path) -> None:

@@ -13,7 +13,8 @@ from catalog.errors import SearchIndexError
 from catalog.index.base import IndexOptions
 from catalog.records import Analysis, Candidate, Filters, Track
 from catalog.standard import index_width
-from catalog.store import Entry, FileStamp, Store
+from catalog.store import Store
+from catalog.stored import Entry, FileStamp
 from engines.bundle import Bundle
 
 TRACKS = 12

@@ -22,7 +22,8 @@ from catalog.index.flat import FlatIndex
 from catalog.index.gpu import AUTO_ROWS, MAX_ROWS, MAX_WAITING, GpuSearcher, open_searcher, probe
 from catalog.index.rows import Rows
 from catalog.records import Analysis, Filters, Track
-from catalog.store import Entry, FileStamp, Store
+from catalog.store import Store
+from catalog.stored import Entry, FileStamp
 from engines.bundle import Bundle
 
 API = json.loads(Path(__file__).with_name("faiss_gpu_api.json").read_text())

@@ -1,5 +1,6 @@
 """What only a server under our control shows: moments between two writes, small limits, answers that are wrong."""
 
+import dataclasses
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -30,7 +31,7 @@ class Memory:
     def heads(self) -> Iterator[Entry]:
         return iter(list(self.entries.values()))
 
-    def heads_of(self, ids: Collection[str]) -> list[Entry]:
+    def heads_of(self, ids: Collection[str], newest: bool = False) -> list[Entry]:
         self.asked.append(set(ids))
         return [self.entries[id] for id in ids if id in self.entries]
 
@@ -62,6 +63,9 @@ class Memory:
             del self.entries[entry.id]
         self._take(old)
 
+    def discard(self, lost: Sequence[Entry]) -> None:
+        self._take(lost)
+
     def settle(self, added: int, total: int) -> None: ...
 
     def sweep(self, entries: Entries, before: int) -> int:
@@ -75,7 +79,7 @@ class Memory:
     def _take(self, old: Sequence[Entry]) -> None:
         for entry in old:
             for number in range(entry.count):
-                del self.rows[entry.id, entry.version, number]
+                self.rows.pop((entry.id, entry.version, number), None)
 
 
 def opened(server: Memory) -> RemoteIndex:
@@ -89,6 +93,48 @@ def segments(**vectors: np.ndarray) -> Segments:
 
 def score(value: float, rows: int = 1) -> np.ndarray:
     return np.tile(np.float32(value) * QUERY, (rows, 1))
+
+
+def stamped(**vectors: np.ndarray) -> Segments:
+    return dataclasses.replace(segments(**vectors), stamps=[f"stamp of {id}" for id in vectors])
+
+
+def test_what_another_process_has_written_already_is_not_written_again() -> None:
+    server = Memory()
+    one, other = opened(server), opened(server)
+    one.upsert(stamped(a=score(1), b=score(0.5, 3)))
+    versions = {id: entry.version for id, entry in server.entries.items()}
+    other.upsert(stamped(a=score(1), b=score(0.5, 3), c=score(0.2)))
+    assert {id: server.entries[id].version for id in "ab"} == versions and len(server.rows) == 5 == len(other)
+    assert [hit.track for hit in other.search(QUERY, 3)] == ["a", "b", "c"] and other.stamps()["b"] == "stamp of b"
+
+
+def test_who_loses_a_track_takes_its_rows_out_and_follows_the_winner() -> None:
+    """The other one began earlier, so its version is lower, and ended later."""
+    server = Memory()
+    one, other = opened(server), opened(server)
+    put, slow = server.put, other._directory.next_version()
+
+    def put_both(entries: Sequence[Entry], vectors: Sequence[Floats], old: Sequence[Entry]) -> None:
+        put(entries, vectors, old)
+        entry = dataclasses.replace(entries[0], version=slow, stamp="theirs", count=1)
+        put([entry], [score(2)], [])
+
+    server.put = put_both  # type: ignore[method-assign]
+    one.upsert(stamped(a=score(1, 3)))
+    assert {key[1] for key in server.rows} == {slow}
+    assert [(hit.track, hit.score) for hit in one.search(QUERY, 3)] == [("a", 2.0)] and one.stamps() == {"a": "theirs"}
+
+
+def test_rows_of_an_older_version_that_counts_are_followed() -> None:
+    server = Memory()
+    index = opened(server)
+    index.upsert(segments(a=score(1)))
+    late = dataclasses.replace(server.entries["a"], version=5)
+    server.rows = {("a", 5, 0): score(3)[0]}
+    server.entries["a"] = late
+    index.search(QUERY, 2)
+    assert [(hit.track, hit.score) for hit in index.search(QUERY, 2)] == [("a", 3.0)]
 
 
 def test_a_track_that_is_written_twice_during_a_search_is_searched_again() -> None:
@@ -115,6 +161,7 @@ def test_rows_of_no_track_are_passed_over_and_asked_for_once_a_while() -> None:
     server = Memory()
     index = opened(server)
     index.upsert(segments(a=score(1)))
+    server.asked.clear()
     server.rows |= {("stray", 5, 0): score(9)[0], ("a", 5, 0): score(9)[0], ("a", 1 << 62, 0): score(9)[0]}
     for _ in range(3):
         assert [(hit.track, hit.score) for hit in index.search(QUERY, 2)] == [("a", 1.0)]

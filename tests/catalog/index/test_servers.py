@@ -1,6 +1,7 @@
 """Indexes on servers beyond the contract: what they keep, who else writes, servers that die, hang or hold others."""
 
 import dataclasses
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -13,7 +14,8 @@ import pytest
 
 from catalog.errors import SearchIndexError
 from catalog.index.base import IndexOptions, Segments, VectorIndex, Where
-from catalog.index.registry import open_index
+from catalog.index.postgres_graph import Graph
+from catalog.index.registry import open_index, probe_index
 from catalog.records import Filters, Track
 from catalog.rights import Rights
 
@@ -174,6 +176,21 @@ def test_of_two_that_write_one_track_one_wins_as_a_whole(again: Open) -> None:
     assert len(reader) == sum(len(vectors) for vectors in reader.vectors(list("abc")))
 
 
+def test_several_that_fill_an_empty_collection_at_once_leave_no_doubles(again: Open) -> None:
+    """As the workers of a server do, which open one catalogue."""
+    rng = np.random.default_rng(11)
+    held = {f"{i:02}": drawn(rng, 4) for i in range(40)}
+    whole = segments([track(id) for id in held], list(held.values()))
+    whole = dataclasses.replace(whole, stamps=[f"stamp {id}" for id in held])
+    clients = [again(name=f"doubles_{D}") for _ in range(4)]
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda client: client.upsert(whole), clients))
+    until(lambda: bool(clients[0]._server.count() == 160))
+    for client in (*clients, again(name=f"doubles_{D}")):
+        assert len(client) == 160
+        check_found(client, held, rng)
+
+
 def test_a_server_that_is_killed_in_mid_write(kind: str, servers: Any, again: Open) -> None:
     """While it is away every call says so, in a bounded time. Started again, it answers to those who held on to it.
     Each track is there whole, as it was acknowledged or as it was to be."""
@@ -273,7 +290,7 @@ def test_a_collection_of_other_vectors_is_refused(again: Open) -> None:
 
 def test_something_else_of_that_name_is_refused(kind: str, servers: Any, again: Open) -> None:
     make_other(kind, servers.of(kind).address)
-    with pytest.raises(SearchIndexError, match=r"schema 1.*another"):
+    with pytest.raises(SearchIndexError, match=r"schema \d.*another"):
         again(D, "others")
 
 
@@ -305,6 +322,31 @@ def test_catalogues_share_a_server_by_their_identities(servers: Any, tmp_path: P
     assert len({index.state.device for index in indexes}) == 2
     for index in indexes:
         index.close()
+
+
+def test_a_server_is_asked_whether_it_is_there_and_keeps_nothing_of_it(kind: str, servers: Any) -> None:
+    address = servers.of(kind).address
+    before = collections(kind, address)
+    said = probe_index(address)
+    assert re.match({"milvus": r"Milvus v?2\.", "postgres": r"PostgreSQL \d+.* answers at"}[kind], said), said
+    assert collections(kind, address) == before
+
+
+def collections(kind: str, address: str) -> set[str]:
+    """The collections or tables of a server."""
+    if kind == "postgres":
+        import psycopg
+
+        with psycopg.connect(address.partition("?")[0]) as connection:
+            rows = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall()
+        return {name for (name,) in rows}
+    from pymilvus import MilvusClient
+
+    client = MilvusClient(address.replace("milvus", "http", 1))
+    try:
+        return set(client.list_collections())
+    finally:
+        client.close()
 
 
 def test_a_password_is_told_to_nobody(servers: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -352,14 +394,14 @@ def test_a_servers_own_index_finds_the_best_tracks(
     servers: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, share: float
 ) -> None:
     """pgvector's, which is made from a number of rows on, here of few."""
-    monkeypatch.setattr("catalog.index.postgres.INDEX_FROM", 2000)
+    monkeypatch.setattr("catalog.index.postgres_graph.INDEX_FROM", 2000)
     rng = np.random.default_rng(6)
     address = f"{servers.of('postgres').address}many_{D}"
     index = open_index(address, IndexOptions(tmp_path, D))
     vectors = [drawn(rng, 20) * np.float32(rng.uniform(1, 4)) for _ in range(300)]  # as different as a catalogue's
     if not len(index):
         index.upsert(segments([track(f"{i:03}", float(i + 1)) for i in range(300)], vectors))
-    assert index._server._has_index
+    assert index._server._graph.there
     where = Where(condition=Filters(max_bpm=300.0 * share))
     passing = vectors[: round(300 * share)]
     found = []
@@ -368,3 +410,82 @@ def test_a_servers_own_index_finds_the_best_tracks(
         found.append(len({f"{i:03}" for i in best} & {hit.track for hit in index.search(query, 10, where)}) / len(best))
     index.close()
     assert np.mean(found) >= 0.97
+
+
+def test_what_is_written_beside_the_servers_own_index_is_found_at_once_and_put_into_it_later(
+    servers: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in (("INDEX_FROM", 2000), ("FRESH", 100), ("AT_ONCE", 40)):
+        monkeypatch.setattr(f"catalog.index.postgres_graph.{name}", value)
+    rng = np.random.default_rng(7)
+    index = servers.empty("postgres", "fresh", IndexOptions(tmp_path, D))
+    try:
+        held = {f"{i:03}": drawn(rng, 20) for i in range(200)}
+        index.upsert(segments([track(id) for id in held], list(held.values())))
+        graph = index._server._graph
+        assert graph.there and fresh(graph) == 0
+        few = {f"{i:03}": drawn(rng, 20) for i in range(0, 200, 50)}  # replaced: they wait
+        index.upsert(segments([track(id) for id in few], list(few.values())))
+        assert fresh(graph) == 80
+        check_found(index, held | few, rng)
+        more = {f"{i:03}": drawn(rng, 20) for i in range(198, 206)}  # some replaced, some new: too many to wait
+        index.upsert(segments([track(id) for id in more], list(more.values())))
+        graph._merging.join()
+        assert fresh(graph) == 0
+        check_found(index, held | few | more, rng)
+        many = {f"{i:03}": drawn(rng, 20) for i in range(120)}  # more than half
+        index.upsert(segments([track(id) for id in many], list(many.values())))
+        check_found(index, held | few | more | many, rng)
+        graph._merging.join()
+        assert graph.there and fresh(graph) == 0
+        held |= few | more | many
+        index.remove([f"{i:03}" for i in range(60)])
+        check_found(index, {id: own for id, own in held.items() if int(id) >= 60}, rng)
+    finally:
+        index.close()
+
+
+def fresh(graph: Any) -> int:
+    with graph._connections.use(60.0) as connection:
+        return int(graph._count(connection))
+
+
+def test_tables_of_the_schema_before_are_taken_over(servers: Any, tmp_path: Path) -> None:
+    rng = np.random.default_rng(8)
+    index = servers.empty("postgres", "older", IndexOptions(tmp_path, D))
+    held = {f"{i}": drawn(rng, 3) for i in range(5)}
+    index.upsert(segments([track(id) for id in held], list(held.values())))
+    with index._server._connections.use(60.0) as connection:
+        connection.execute(f"ALTER TABLE older_{D} DROP fresh; COMMENT ON TABLE older_{D} IS 'segue index, schema 1'")
+    index.close()
+    index = open_index(f"{servers.of('postgres').address}older_{D}", IndexOptions(tmp_path, D))
+    check_found(index, held, rng)
+    index.upsert(segments([track("0")], [held["1"]]))
+    check_found(index, held | {"0": held["1"]}, rng)
+    index.close()
+
+
+def test_an_index_is_made_where_a_server_has_no_shared_memory(
+    servers: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in a container with 64 MB of it: several processes cannot make it together."""
+    monkeypatch.setattr("catalog.index.postgres_graph.INDEX_FROM", 100)
+    workers, create = [], Graph._create
+
+    def created(self: Graph, connection: Any, total: int, count: int) -> None:
+        workers.append(count)
+        if count:
+            with connection.transaction():
+                connection.execute("SELECT 1 / 0")
+        create(self, connection, total, count)
+
+    monkeypatch.setattr(Graph, "_create", created)
+    rng = np.random.default_rng(9)
+    index = servers.empty("postgres", "alone", IndexOptions(tmp_path, D))
+    with index._server._connections.use(60.0) as connection:
+        connection.execute(f"DROP INDEX IF EXISTS alone_{D}_hnsw")
+    held = {f"{i}": drawn(rng, 10) for i in range(12)}
+    index.upsert(segments([track(id) for id in held], list(held.values())))
+    assert workers == [4, 0] and index._server._graph.there
+    check_found(index, held, rng)
+    index.close()

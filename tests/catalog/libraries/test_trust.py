@@ -13,7 +13,7 @@ from catalog.libraries.prepared import Cue, Prepared, Tempo
 from catalog.libraries.trust import apply_notes
 from catalog.notes import Place
 from catalog.records import Floats, Loop, Outline, Track
-from catalog.store import StoredSegments, StoredTrack
+from catalog.stored import StoredSegments, StoredTrack
 
 LENGTH_S = 120.0
 FILE = Path("/m/a.mp3")

@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import segue
+from catalog.catalog import Catalog
+from catalog.errors import SearchIndexError
 from catalog.indexer import index_folder
 from engines.bundle import load_bundle
 from engines.onnx_engine import OnnxEngine
@@ -73,6 +75,48 @@ def test_a_live_watch_is_replayed_without_its_lateness(tmp_path: Path, write_vid
         {**line, "late_ms": None} if line["type"] == "suggestions" else line for line in lines
     ]
     assert code == 0 and "bit for bit" in err
+
+
+def away(monkeypatch: pytest.MonkeyPatch, times: Collection[int]) -> None:
+    """Let the index of the music be away at these searches, the first is 1."""
+    searched, search = [], Catalog.search
+
+    def searching(self: Catalog, *given: Any) -> Any:
+        searched.append(given)
+        if len(searched) in times:
+            raise SearchIndexError("index milvus://host: gone; start it")
+        return search(self, *given)
+
+    monkeypatch.setattr(Catalog, "search", searching)
+
+
+def test_an_index_that_is_away_costs_lists_and_the_recording_has_it(
+    tmp_path: Path, write_video: Video, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in a live session: told once, and once that it is back; a replay gives the same lines."""
+    film = write_video(tmp_path / "v.mp4", frames=96)
+    away(monkeypatch, (2, 3))
+    code, out, err = command("watch", film, "--fast", "--json", "--record", tmp_path / "r")
+    lines = [json.loads(line) for line in out.splitlines()]
+    told = [line["reason"] for line in lines if line["type"] == "warning"]
+    assert code == 0 and "cannot be searched now" in told[0] and "answers again" in told[1] and len(told) == 2
+    lists = [line["pts_s"] for line in lines if line["type"] == "suggestions"]
+    assert lists == [1.0, *(float(at) for at in range(4, 4 + len(lists) - 1))] and len(lists) > 3
+    assert "milvus" not in out
+    monkeypatch.undo()
+    code, again, err = command("replay", tmp_path / "r", "--json")
+    assert (code, again) == (0, out) and err.endswith("bit for bit\n")
+
+
+def test_a_replay_that_cannot_search_says_how_far_it_came(
+    recording: Path, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    away(monkeypatch, range(3, 100))
+    code, _, err = command("replay", recording, "--json")
+    assert code == 2 and "replayed to 3 s (2 lists), not further" in err and "index milvus://host: gone" in err
+    monkeypatch.undo()
+    code, _, err = command("replay", recording, "--json", "--index", "milvus://localhost:1/x")
+    assert code == 2 and "milvus://localhost:1" in err
 
 
 def test_the_table_ends_with_what_was_found(recording: Path, command: Command) -> None:

@@ -106,7 +106,7 @@ def test_what_fails_is_told_once_and_tried_again(
     watching, asked = watch(tmp_path, monkeypatch, [bad, bad, (0, "not json", ""), bad])
     with caplog.at_level(logging.WARNING, "stream.server.music_watch"):
         run_until(watching, lambda: len(asked) > 5)
-    assert asked[0] == ("index", str(tmp_path), "-c", str(tmp_path / "c"), "--json", "--jobs", "2")
+    assert asked[0] == ("index", str(tmp_path), "-c", str(tmp_path / "c"), "--json", "--unattended", "--jobs", "2")
     assert [record.getMessage() for record in caplog.records] == [
         f"{tmp_path}: is not mirrored now: segue index: /m: holds no music",
         f"{tmp_path}: is not mirrored now: it ended with 0",
@@ -114,6 +114,18 @@ def test_what_fails_is_told_once_and_tried_again(
         f"{tmp_path}: is mirrored again",
     ]
     assert watching.state["failing"] == 0 and watching.state["runs"] > 4
+
+
+def test_what_is_away_is_told_once_and_when_it_is_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    away = (0, json.dumps(REPORT | {"away": [{"path": "/m/nas", "text": "is empty now"}]}), "")
+    watching, asked = watch(tmp_path, monkeypatch, [away, away])
+    counted: list[int] = []
+    with caplog.at_level(logging.WARNING, "stream.server.music_watch"):
+        run_until(watching, lambda: counted.append(watching.state["failing"]) or len(asked) > 3)
+    assert caplog.messages == ["/m/nas: is empty now", "/m/nas: is mirrored again"]
+    assert 1 in counted and watching.state["failing"] == 0
 
 
 def test_a_folder_whose_changes_nobody_tells_is_looked_through_all_the_same(

@@ -17,13 +17,15 @@ try:
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
-PREFIX: Final = "segue-obs-"
+OBS: Final = "segue-obs-"
 
 
 class OwnFolder:
-    """``path``: None until it is `ready`. ``parent`` None: the system's folder for temporary files."""
+    """``path``: None until it is `ready`. ``parent`` None: the system's folder for temporary files. ``prefix``: of the
+    names of such folders. ``private``: no other user may read it."""
 
-    def __init__(self, parent: Path | None = None) -> None:
+    def __init__(self, parent: Path | None = None, prefix: str = OBS, private: bool = False) -> None:
+        self._prefix, self._mode = prefix, 0o700 if private else 0o755  # OBS may be another user's
         self.parent = (parent or Path(tempfile.gettempdir())).absolute()  # OBS has another working directory
         self.path: Path | None = None
         self._lock: int | None = None
@@ -32,13 +34,13 @@ class OwnFolder:
         """The folder, which is made, and made again where somebody has removed it. Raises OSError."""
         self.parent.mkdir(parents=True, exist_ok=True)
         if self.path is None:
-            self.path = Path(tempfile.mkdtemp(prefix=PREFIX, dir=self.parent))
+            self.path = Path(tempfile.mkdtemp(prefix=self._prefix, dir=self.parent))
         elif self.path.is_dir():
             return self.path
         else:
             self.let_go()
             self.path.mkdir()
-        self.path.chmod(0o755)  # OBS may be another user's
+        self.path.chmod(self._mode)
         self._lock = _locked(self.path)
         return self.path
 
@@ -53,7 +55,7 @@ class OwnFolder:
         with."""
         found: list[tuple[int, Path]] = []
         with suppress(OSError):
-            for path in self.parent.glob(f"{PREFIX}*"):
+            for path in self.parent.glob(f"{self._prefix}*"):
                 with suppress(OSError):
                     found.append((path.lstat().st_mtime_ns, path))
         for _, path in sorted(found, reverse=True):
