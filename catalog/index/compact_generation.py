@@ -75,6 +75,8 @@ class Generation:
 
     def padded(self, query: Floats) -> Floats:
         """(1, width) of a query (D,)."""
+        if len(query) == self.manifest.width:
+            return np.ascontiguousarray(query[None], np.float32)
         wide = np.zeros((1, self.manifest.width), np.float32)
         wide[0, : len(query)] = query
         return wide
