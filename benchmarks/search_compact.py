@@ -1,12 +1,12 @@
 """``segue bench search --vectors N``: the compact index and the exact one, of one catalogue, turn by turn.
 
 *speedup_flat*: the exact index's processor time for a search by the compact one's, medians, strictly in turns of one
-search each, in one process on one core: the exact search reads half a gigabyte of a million vectors, so that each search
-of the compact index begins with the processor's caches empty of everything, programs too. All other figures of searches
-are of these turns as well. *speedup_flat_warm*: the same in turns of 8 searches each.
-*track_recall32*: the share of the exact index's 32
-best tracks. *private_mb*, *open_s*: of another process that opens the index and searches once; what
-it has for itself alone, and until it has the first answer, its imports not counted, the files in the system's cache.
+search each, in one process on one core: the exact search reads half a gigabyte for a million vectors, so that each
+search of the compact index begins with the processor's caches empty of everything, programs too. All other figures of
+searches are of these turns as well. *speedup_flat_warm*: the same in turns of 8 searches each. *track_recall32*: the
+share of the exact index's 32 best tracks. *private_mb*, *open_s*: of another process that opens the index and searches
+once; what it has for itself alone, and until it has the first answer, its imports not counted, the files in the
+system's cache.
 *searchable_s*: from the call that adds or removes 100 tracks until a search shows it. *slowest_...*: the slowest search
 while that goes on and a new generation is made and taken, by the median of all, by processor time and by the wall;
 *..._idle*: the same of as many searches while nothing changes, which tells what the machine's other work does.

@@ -24,7 +24,7 @@ from .compact_tracks import write_tracks
 KEPT: Final = 0.99  # of the sum of squares that the directions hold
 STEP: Final = 8  # directions
 MOST_FINE: Final = 64  # directions that get four bits each; more share them by twos
-TOGETHER: Final = 96  # codes that are scored before any is taken; with 32, a search in cold caches takes longer
+TOGETHER: Final = 96  # codes scored before any is taken; with 32, a search in cold caches takes longer
 SAMPLE: Final = 65_536  # rows
 SAMPLE_A_LIST: Final = 40
 ROUNDS: Final = 10  # of k-means
