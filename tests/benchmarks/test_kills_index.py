@@ -1,4 +1,4 @@
-"""The bench that kills an index while it is made anew finds what is wrong; here nobody is killed, the loss is planted."""
+"""The bench that kills an index while it is made anew finds what is wrong; nobody is killed here, losses are planted."""
 
 import random
 from collections.abc import Callable
