@@ -1,4 +1,4 @@
-"""The bench that kills an index while it is made anew finds what is wrong; nobody is killed here, losses are planted."""
+"""The bench that kills an index while it is made anew finds what is wrong: nobody is killed here, but losses planted."""
 
 import random
 from collections.abc import Callable
