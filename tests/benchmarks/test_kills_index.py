@@ -1,4 +1,4 @@
-"""The bench that kills an index while it is made anew finds what is wrong: nobody is killed here, but losses planted."""
+"""The bench that kills an index while it is made anew finds what is wrong; here, losses are planted instead."""
 
 import random
 from collections.abc import Callable
