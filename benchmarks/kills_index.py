@@ -41,6 +41,7 @@ class Rebuilt:
                 say(f"{self.killed} kills of rebuilding, {len(self.wrong)} wrong; round {self.round}")
 
     def kill(self, after_s: float) -> None:
+        before = self.making()
         command = [sys.executable, "-m", "benchmarks.kills_merging", str(self.folder)]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True)
         assert process.stdout is not None
@@ -48,7 +49,7 @@ class Rebuilt:
         try:
             process.wait(after_s)
         except subprocess.TimeoutExpired:
-            self.midway += any((self.folder / INDEX).glob("making-*"))
+            self.midway += bool(self.making() - before)
             if GROUPS:
                 os.killpg(process.pid, signal.SIGKILL)
             else:
@@ -59,6 +60,10 @@ class Rebuilt:
             self.wrong.append(f"kill {self.killed}: it ended by itself with {process.returncode}")
         self.round = max([self.round, *rounds])
         self.check()
+
+    def making(self) -> set[Path]:
+        """The folders of generations under way, and of those that a kill left so."""
+        return set((self.folder / INDEX).glob("making-*"))
 
     def check(self) -> None:
         """That a whole generation counts, with every track at least of the round that is known to be held."""
