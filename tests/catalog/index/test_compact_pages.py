@@ -1,6 +1,5 @@
 """Pages of a mapped file: mapped at once where the system can, and nothing changes where it cannot."""
 
-import resource
 import sys
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from catalog.index.compact_pages import map_pages
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux maps pages so")
 def test_reading_faults_no_more(tmp_path: Path) -> None:
+    resource = pytest.importorskip("resource")
     (tmp_path / "rows").write_bytes(bytes(1000) + bytes(range(256)) * 16 * 2000)
     memory = np.asarray(np.memmap(tmp_path / "rows", np.uint8, "r", offset=1000))
     if not map_pages(memory):
