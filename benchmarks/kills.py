@@ -1,12 +1,15 @@
 """An indexer that is killed at any instant: is the catalogue whole each time, and is nothing lost that was committed?
 
-Each round changes the folder of music (files come, go, move, are written anew), begins ``segue index`` and kills it
-(SIGKILL) at a random moment. Then everything is read (``catalog.verify``), and the tracks that were committed just
-before the kill are looked for. Every ``WHOLE`` rounds one run may end: then the catalogue has to be what the folder is.
+A third of the kills hit an indexer that begins a catalogue, a third one that updates it, a third an index that is made
+anew (``kills_index.py``). Each round changes the folder of music (files come, go, move, are written anew), begins
+``segue index`` and kills it (SIGKILL) at a random moment. Then everything is read (``catalog.verify``), and the tracks
+that were committed just before the kill are looked for. Every ``WHOLE`` rounds of updating one run may end: then the
+catalogue has to be what the folder is.
 """
 
 import argparse
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -28,17 +31,20 @@ from catalog.verify import verify
 
 from .errors import BenchError
 from .harness import Report, Row, print_rows
+from .kills_index import Rebuilt
 
 RATE_HZ: Final = 22_050
 TRACK_S: Final = 12.0
 FILES: Final = 24
 WHOLE: Final = 5
+BEGUN: Final = 3  # kills of indexers that begin one catalogue
 RUN_S: Final = 300.0
+BEGIN_S: Final = 15.0  # a kill of an indexer that begins comes within
 
 
 def add_kills(kinds: Any) -> None:
     """Add ``kills`` to the parser of ``segue bench``."""
-    parser = kinds.add_parser("kills", help="an indexer killed at random moments: what is lost")
+    parser = kinds.add_parser("kills", help="an indexer and an index killed at random moments: what is lost")
     parser.add_argument("--count", type=int, default=50, help="kills (default 50)")
     parser.add_argument("--seed", type=int, default=1, help="of the moments and changes (default 1)")
     parser.add_argument("--quick", action="store_true", help="8 kills")
@@ -55,14 +61,22 @@ def kills(options: argparse.Namespace) -> int:
     console = Console(stderr=True)
     with tempfile.TemporaryDirectory(prefix="segue-kills-") as folder:
         tried = Tried(Path(folder), options.seed)
-        tried.go(count, console.print)
-    rows = tried.rows()
-    print_rows(rows, Console(), f"segue index killed {tried.killed} times")
-    for text in tried.wrong:
+        tried.begin(-(-count // 3), console.print)
+        tried.go(count - count // 3, console.print)
+        rebuilt = Rebuilt(Path(folder) / "rebuilt", tried.random)
+        rebuilt.go(count // 3, console.print)
+    rows, wrong = tried.rows() + rows_of(rebuilt), tried.wrong + rebuilt.wrong
+    print_rows(rows, Console(), f"killed {tried.killed + rebuilt.killed} times")
+    for text in wrong:
         console.print(text, markup=False)
     if options.json is not None:
         Report("kills", rows, {"seed": options.seed, "files": FILES}).write(options.json)
-    return 1 if tried.wrong else 0
+    return 1 if wrong else 0
+
+
+def rows_of(rebuilt: Rebuilt) -> list[Row]:
+    counts = {"kills": rebuilt.killed, "kills_midway": rebuilt.midway, "wrong": len(rebuilt.wrong)}
+    return [Row(name, float(n), rebuilt.killed, "", {"while": "rebuilding"}) for name, n in counts.items()]
 
 
 @dataclass
@@ -72,6 +86,7 @@ class Tried:
     folder: Path
     seed: int
     killed: int = 0
+    begun: int = 0  # of these, kills of an indexer that had begun the catalogue
     ended: int = 0  # runs that were over before their moment came
     midway: int = 0  # kills after which some but not all was committed
     unowned: int = 0  # clip files that a killed run left behind
@@ -85,8 +100,20 @@ class Tried:
         for _ in range(FILES):
             self.add()
 
+    def begin(self, count: int, say: Callable[[str], None]) -> None:
+        """Kill that often, each ``BEGUN`` kills with a catalogue that begins with nothing."""
+        rounds = 0
+        while self.killed < count:
+            rounds += 1
+            if self.killed % BEGUN == 0:
+                shutil.rmtree(self.catalog, ignore_errors=True)
+            self.kill(-rounds, self.change(), self.random.uniform(0.0, BEGIN_S))
+            if rounds % WHOLE == 0:
+                say(f"{self.killed} kills, {len(self.wrong)} wrong")
+        self.begun = self.killed
+
     def go(self, count: int, say: Callable[[str], None]) -> None:
-        """Kill that often."""
+        """Kill until it was that often."""
         rounds, longest_s = 0, 20.0
         while self.killed < count:
             rounds += 1
@@ -184,7 +211,13 @@ class Tried:
 
     def rows(self) -> list[Row]:
         counts = {
-            "kills": self.killed, "runs_that_ended": self.ended, "kills_midway": self.midway,
+            "runs_that_ended": self.ended, "kills_midway": self.midway,
             "clip_files_left": self.unowned, "wrong": len(self.wrong),
         }  # fmt: skip
-        return [Row(name, float(value), self.killed, "") for name, value in counts.items()]
+        labels: dict[str, str | int | float] = {"while": "indexing, updating"}
+        rows = [Row(name, float(value), self.killed, "", labels) for name, value in counts.items()]
+        first = [
+            Row("kills", float(n), n, "", {"while": name})
+            for name, n in (("indexing", self.begun), ("updating", self.killed - self.begun))
+        ]
+        return first + rows

@@ -92,6 +92,8 @@ def search(options: argparse.Namespace) -> int:
 
 
 def compact(options: argparse.Namespace) -> int:
+    from threadpoolctl import threadpool_limits
+
     from .harness import print_rows
     from .search_compact import measure_compact
 
@@ -99,7 +101,7 @@ def compact(options: argparse.Namespace) -> int:
         raise BenchError(f"--vectors must be at least {LEAST_COMPACT}: fewer are compared exactly")
     console = Console(stderr=True)
     keep_memory()
-    with on_one_core() as core:
+    with on_one_core() as core, threadpool_limits(1):  # threads of BLAS spin for 10 ms after the exact index's products
         rows = list(measure_compact(options.vectors, options.dim, options.catalogue, console.print))
     print_rows(rows, Console(), f"The compact index, {options.vectors} segments")
     if options.json is not None:

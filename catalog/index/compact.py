@@ -69,6 +69,8 @@ class CompactIndex:
         self._failed_at = 0  # rows that waited when a merge failed; the next try is when there are more
         self._closed = False
         base = self._open()
+        if base is not None:
+            threading.Thread(target=base.touch, name="index-touch", daemon=True).start()
         dead = np.zeros(0 if base is None else len(base.table), np.bool_)
         self._state = State(base, dead, empty_rows(options.dim), sizes)
 
@@ -195,7 +197,9 @@ class CompactIndex:
             write_waiting(waiting, state.delta, state.dead)
             named = self._make(self._index, waiting, base, self._options.dim, self._sizes)
             made = open_generation(named, self._options.dim)
-            if state.base is not None:
+            if state.base is None:
+                made.touch()
+            else:
                 made.warm(state.base)
             return made
         except (OSError, SearchIndexError, RuntimeError, ValueError) as error:

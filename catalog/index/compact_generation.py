@@ -22,6 +22,7 @@ from catalog.records import Floats, Mask, Track
 
 from .base import Condition
 from .compact_files import CODES, CURE, ROWS, Manifest, read_manifest
+from .compact_pages import map_pages
 from .compact_rounding import singles
 from .compact_scan import FAISS, Scanner
 from .compact_tracks import TrackTable, read_tracks
@@ -75,6 +76,8 @@ class Generation:
 
     def padded(self, query: Floats) -> Floats:
         """(1, width) of a query (D,)."""
+        if len(query) == self.manifest.width:
+            return np.ascontiguousarray(query[None], np.float32)
         wide = np.zeros((1, self.manifest.width), np.float32)
         wide[0, : len(query)] = query
         return wide
@@ -132,9 +135,16 @@ class Generation:
         """Those whose tracks it knows."""
         return self._passing.keys()
 
+    def touch(self) -> None:
+        """Have the rows mapped, both by us and by FAISS, before searches need them one page after another."""
+        if self._bytes.size and len(self) <= TOUCHED:
+            map_pages(self._bytes)
+            map_pages(FAISS.rev_swig_ptr(self._rows.codes.data(), self._bytes.size))
+
     def warm(self, other: "Generation") -> None:
         """Before it takes the place of ``other``: touch what is mapped, and look up what ``other`` has looked up."""
         FAISS.omp_set_num_threads(1)
+        self.touch()
         if len(self) <= TOUCHED:
             self.exact(np.ones((1, self.manifest.width), np.float32), 1, None)
         if conditions := other.conditions:

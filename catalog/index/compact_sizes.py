@@ -12,7 +12,7 @@ class Sizes:
     kept: int = 2_000  # fewer stay in memory alone, and no file is written
     coded: int = 20_000  # with fewer, a search compares every row exactly
     listed: int = 300_000  # with fewer, it looks at every row's code
-    looked: float = 1 / 18  # share of the lists that a search looks into
+    looked: float = 1 / 23  # share of the lists that a search looks into
     few: int = 8_000  # as many rows that pass a condition, or fewer, are compared exactly
     few_of_many: int = 20_000  # the same where there are ``many``
     many: int = 500_000
@@ -33,12 +33,12 @@ class Sizes:
         """How many lists ``rows`` are divided into, and how many of these a search looks into."""
         if rows < self.listed:
             return 1, 1
-        lists = 2 ** round(math.log2(2.0 * math.sqrt(rows)))
+        lists = 2 ** round(math.log2(4.0 * math.sqrt(rows)))
         return lists, max(1, round(self.looked * lists))
 
     def k_factor(self, rows: int) -> float:
         """How many rows are scored exactly for each that a search asks for."""
-        return 2.0 if rows >= self.listed else 4.0
+        return 1.75 if rows >= self.listed else 4.0
 
 
 DEFAULTS: Final = Sizes()

@@ -114,7 +114,7 @@ def test_it_finds_the_best_tracks_of_a_catalogue(
 
 
 @pytest.mark.parametrize(
-    ("rows", "lists"), [(20_000, (1, 1)), (300_000, (1024, 57)), (1_000_000, (2048, 114)), (10_000_000, (8192, 455))]
+    ("rows", "lists"), [(20_000, (1, 1)), (300_000, (2048, 89)), (1_000_000, (4096, 178)), (10_000_000, (16384, 712))]
 )
 def test_how_many_lists(rows: int, lists: tuple[int, int]) -> None:
     assert Sizes().lists(rows) == lists
