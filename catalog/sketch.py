@@ -21,6 +21,8 @@ from typing import Final, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from features.fourier import coarse_spectra
+
 from .records import Floats
 
 RATE_HZ: Final = 8000  # half of the samples' rate: nothing above 3.5 kHz is used
@@ -92,8 +94,6 @@ def _words(growth: NDArray[np.float64]) -> NDArray[np.uint16]:
 
 def _bands(samples: Floats) -> NDArray[np.float64]:
     """(n, 17) the energy of each band, every 32 ms."""
-    from scipy.fft import rfft  # here, because the live path should not wait for it
-
     edges = np.round(np.geomspace(LOW_HZ, HIGH_HZ, BITS + 2) * FFT / RATE_HZ).astype(int)
     window = np.hanning(FFT).astype(np.float32)
     length = -(-len(samples) // 2)
@@ -103,16 +103,16 @@ def _bands(samples: Floats) -> NDArray[np.float64]:
         slow = _slowed(samples, first * HOP, first * HOP + (count - 1) * HOP + FFT)
         frames = np.lib.stride_tricks.sliding_window_view(slow, FFT)[::HOP]
         for at in range(0, count, AT_ONCE):  # few, because they fit a cache
-            spectrum = rfft(frames[at : at + AT_ONCE] * window, axis=1)[:, edges[0] : edges[-1]]
-            power = np.square(spectrum.real) + np.square(spectrum.imag)
+            spectrum = coarse_spectra(frames[at : at + AT_ONCE] * window)[:, 2 * edges[0] - 1 : 2 * edges[-1] - 1]
+            power = np.square(spectrum, out=spectrum)  # of real and imaginary parts in turn
             rows = energy[first + at : first + at + len(power)]
-            rows[:] = np.add.reduceat(power, edges[:-1] - edges[0], axis=1)
+            rows[:] = np.add.reduceat(power, 2 * (edges[:-1] - edges[0]), axis=1)
     return energy
 
 
 def _slowed(samples: Floats, begin: int, end: int) -> Floats:
     """The samples from ``begin`` to ``end`` of those at half the rate."""
-    from scipy.signal import upfirdn
+    from scipy.signal import upfirdn  # here, because the live path should not wait for it
 
     reach = len(TAPS) // 2
     first, last = 2 * begin - reach - 1, 2 * end + reach  # one more, so that the filter's middle is on an even sample

@@ -21,6 +21,7 @@ from .attack import attacks
 from .beat_path import beat_path
 from .errors import FeatureError
 from .filters import mel_filters
+from .fourier import spectra
 from .levels import Tempo, level_of, tempi
 from .mel import check_samples
 from .spec import BEAT_FFT, BEAT_HOP, CLIP_S, MEL_BANDS, MEL_MAX_HZ, MEL_MIN_HZ, MUSIC_RATE_HZ
@@ -193,7 +194,7 @@ def _power_blocks(samples: NDArray[np.float32], gain: float) -> Iterator[NDArray
     window = (gain * np.hanning(BEAT_FFT + 1)[:-1]).astype(np.float32)
     windows = np.lib.stride_tricks.sliding_window_view(samples, BEAT_FFT)[::BEAT_HOP]
     for start in range(0, count, _BLOCK):
-        spectrum = np.fft.rfft(windows[start : start + _BLOCK] * window)
+        spectrum = spectra(windows[start : start + _BLOCK], window)
         yield np.asarray(spectrum.real**2 + spectrum.imag**2, dtype=np.float32)
 
 

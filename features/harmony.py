@@ -11,6 +11,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from .fourier import spectra
 from .key import KeyMeter
 from .profiles import MAJOR, MINOR
 from .spec import CLIP_SAMPLES, HARMONY_FIELDS, MUSIC_RATE_HZ
@@ -53,7 +54,7 @@ def chroma(samples: Floats, clips: int, key: KeyMeter | None = None) -> tuple[ND
         piece = samples[clip * CLIP_SAMPLES : (clip + 1) * CLIP_SAMPLES]
         padded = np.pad(piece, (0, max(0, FFT - len(piece))))
         windows = np.lib.stride_tricks.sliding_window_view(padded, FFT)[::_HOP]
-        magnitude = np.abs(np.fft.rfft(windows * window, axis=1))
+        magnitude = np.abs(spectra(windows, window))
         if key is not None:
             key.push(magnitude)
         level = np.sqrt(magnitude)  # one loud chord must not drown the rest of a clip

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from .errors import FeatureError
 from .filters import mel_filters
+from .fourier import spectra
 from .spec import (
     CLIP_MEL_SHAPE,
     CLIP_SAMPLES,
@@ -97,7 +98,7 @@ class MelMeter:
         return self._frames(np.pad(rest, (0, MEL_WINDOW - len(rest)))[None])
 
     def _frames(self, windows: NDArray[np.float32]) -> NDArray[np.float32]:
-        spectrum = np.fft.rfft(windows * self._window, MEL_FFT)
+        spectrum = spectra(windows, self._window, MEL_FFT)
         power = np.ascontiguousarray((spectrum.real**2 + spectrum.imag**2).T)
         return np.asarray(np.log(np.maximum(self._bank @ power, np.float32(MEL_FLOOR))).T, dtype=np.float32)
 
