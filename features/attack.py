@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .fourier import spectra
+from .mapped import let_go
 from .spec import MUSIC_RATE_HZ
 
 _FFT: Final = 128  # 8 ms
@@ -33,6 +34,7 @@ def attacks(samples: NDArray[np.float32], times_s: NDArray[np.float64]) -> NDArr
         inside = (index >= 0) & (index < len(samples))
         around = np.where(inside, samples[np.clip(index, 0, len(samples) - 1)], np.float32(0.0))
         moved[start : start + _BLOCK] = places / MUSIC_RATE_HZ + _shifts(around)
+        let_go(samples)
     return moved
 
 

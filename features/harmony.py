@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from .fourier import spectra
 from .key import KeyMeter
+from .mapped import let_go
 from .profiles import MAJOR, MINOR
 from .spec import CLIP_SAMPLES, HARMONY_FIELDS, MUSIC_RATE_HZ
 
@@ -26,6 +27,7 @@ _RANGE_HZ: Final = (55.0, 2000.0)
 _BASS_HZ: Final = 220.0
 _BASS_WEIGHT: Final = 1.0
 _SILENCE: Final = 1e-8
+_SOME: Final = 32  # clips after which samples that lie in a file are let go of
 
 
 def harmony(samples: Floats, clips: int) -> Floats:
@@ -59,6 +61,8 @@ def chroma(samples: Floats, clips: int, key: KeyMeter | None = None) -> tuple[ND
             key.push(magnitude)
         level = np.sqrt(magnitude)  # one loud chord must not drown the rest of a clip
         levels[:, clip, : len(level)] = level @ full.T, level @ low.T
+        if clip % _SOME == 0:
+            let_go(samples)
     return levels[0], levels[1]
 
 

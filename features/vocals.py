@@ -7,7 +7,7 @@ not measured, and tags decide.
 """
 
 import functools
-import importlib
+import importlib.util
 import threading
 from collections.abc import Callable
 from math import ceil
@@ -17,6 +17,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from .mapped import let_go
 from .spec import MUSIC_RATE_HZ
 from .voice_network import UnknownWeightsError, open_network
 
@@ -40,10 +41,9 @@ _local = threading.local()
 def can_listen() -> bool:
     """Whether the package is there and runs here."""
     try:
-        importlib.import_module(PACKAGE)
-    except (ImportError, OSError):  # its library may need another system
+        return _weights() is not None and _network() is not None
+    except (ImportError, OSError, RuntimeError):  # its library may need another system
         return False
-    return True
 
 
 def vocals_by_second(samples: Floats) -> NDArray[np.uint8] | None:
@@ -61,6 +61,7 @@ def vocals_by_second(samples: Floats) -> NDArray[np.uint8] | None:
         sung = (probabilities[(begin - first) * FRAMES_HZ :, :VOICES].max(axis=1) >= SURE).astype(np.float64)
         length = min(BLOCK_S, seconds - begin)
         padded = np.pad(sung[: length * FRAMES_HZ], (0, max(0, length * FRAMES_HZ - len(sung))))
+        let_go(samples)
         percent[begin : begin + length] = np.round(100.0 * padded.reshape(length, FRAMES_HZ).mean(axis=1))
     return percent
 
@@ -73,10 +74,17 @@ def _network() -> Network:
     return network
 
 
+def _weights() -> Path | None:
+    """Where the weights would be; the package itself, which is slow to load, is not imported."""
+    spec = importlib.util.find_spec(PACKAGE)
+    return None if spec is None or spec.origin is None else Path(spec.origin).parent.joinpath(*WEIGHTS)
+
+
 def _opened() -> Network:
-    package = importlib.import_module(PACKAGE)
+    weights = _weights()
+    assert weights is not None
     try:
-        return open_network(Path(str(package.__file__)).parent.joinpath(*WEIGHTS))
+        return open_network(weights)
     except (ImportError, OSError, UnknownWeightsError):
         return package_network()
 

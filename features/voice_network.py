@@ -114,7 +114,7 @@ def _dense(
 
 
 def _memory(graph: Graph, weights: _Weights, given: str, name: str) -> str:
-    """What a layer remembers: the frame itself, 19 before it with it, and 20 behind it, by a filter for each channel."""
+    """What a layer remembers: the frame itself, 20 frames up to it and 20 behind it, by a filter for each channel."""
     taps = np.concatenate([weights.take(_NARROW, _TAPS), weights.take(_NARROW, _TAPS)], axis=1)
     taps[:, _TAPS - 1] += 1.0
     inputs = [given, graph.weight(f"{name}.taps", taps[:, None, None])]
