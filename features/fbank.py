@@ -59,7 +59,7 @@ def fbank(samples: Floats) -> Floats:
 def _tables() -> tuple[Floats, Floats]:
     """(80, 257) the triangles, and the window (400,)."""
     edges = np.linspace(_mel(np.array(_LOW_HZ)), _mel(np.array(MUSIC_RATE_HZ / 2)), BANDS + 2)
-    bins = _mel(np.arange(_FFT // 2 + 1) * (MUSIC_RATE_HZ / _FFT))
+    bins = _mel(np.arange(_FFT // 2 + 1, dtype=np.float64) * (MUSIC_RATE_HZ / _FFT))
     low, centre, high = edges[:-2, None], edges[1:-1, None], edges[2:, None]
     bank = np.maximum(0.0, np.minimum((bins - low) / (centre - low), (high - bins) / (high - centre)))
     bank[:, -1] = 0.0  # Kaldi leaves the bin at half the rate out

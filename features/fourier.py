@@ -27,7 +27,8 @@ def spectra(rows: NDArray[np.float32], window: NDArray[np.float32], size: int = 
         some = rows[first : first + step]
         # The product in single precision, as it was before the transform.
         padded[: len(some), :length] = some * window
-        _spread(cv2.dft(padded[: len(some)], flags=cv2.DFT_ROWS), out[first : first + len(some)])
+        packed = np.asarray(cv2.dft(padded[: len(some)], flags=cv2.DFT_ROWS), np.float64)
+        _spread(packed, out[first : first + len(some)])
     return out.view(np.complex64)
 
 

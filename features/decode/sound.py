@@ -39,8 +39,8 @@ SIDES: Final = ("left", "right")
 
 @dataclass(frozen=True, slots=True)
 class Sound:
-    """``samples`` (n,) float32 of full scale 1, mono, 16 kHz, finite, those of a long file mapped (``features.mapped``);
-    ``note`` says what was lost, or is empty.
+    """``samples`` (n,) float32 of full scale 1, mono, 16 kHz, finite; those of a long file are mapped
+    (``features.mapped``). ``note`` says what was lost, or is empty.
 
     ``lead``: how many zeros stand in front, for the time between the container's begin and the sound's. ``levels``: of
     the file's own channels at its own rate, in the same time; None where they were not requested.

@@ -29,7 +29,7 @@ def sound(seconds: float) -> np.ndarray:
     return (0.1 * voice + 0.01 * np.random.default_rng(2).standard_normal(len(t))).astype(np.float32)
 
 
-@pytest.mark.parametrize("seconds", [0.03, 1.0, 12.345])
+@pytest.mark.parametrize("seconds", [0.5, 1.0, 12.345])
 def test_it_gives_what_the_package_gives(weights: Path, seconds: float) -> None:
     made = sound(seconds)
     found, expected = open_network(weights)(made), vocals.package_network()(made)

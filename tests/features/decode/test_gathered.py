@@ -1,6 +1,7 @@
 """Samples gathered in memory or in a file are the same."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -49,8 +50,8 @@ def refuse(**_: object) -> None:
 
 def test_a_full_disk_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gathered, "MEMORY_S", 100)
-    monkeypatch.setattr(gathered.tempfile, "TemporaryFile", lambda **_: open("/dev/full", "wb"))
-    with pytest.raises(AudioError, match="no room for .*name another folder in TMPDIR"):
+    monkeypatch.setattr(gathered.tempfile, "TemporaryFile", lambda **_: Path("/dev/full").open("wb"))  # noqa: SIM115
+    with pytest.raises(AudioError, match=r"no room for .*name another folder in TMPDIR"):
         whole()
 
 
