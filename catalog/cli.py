@@ -70,7 +70,7 @@ def index(argv: Sequence[str]) -> int:
         with show_progress() as progress:
             report = index_folder(
                 arguments.music, arguments.catalog, engine, arguments.jobs, progress, spec, arguments.forget_missing,
-                libraries, arguments.no_libraries, arguments.refresh, _elsewhere(arguments.dask)
+                libraries, arguments.no_libraries, arguments.refresh, _elsewhere(arguments.dask), arguments.settle
             )  # fmt: skip
     finally:
         engine.close()
@@ -166,6 +166,14 @@ def index_parser() -> argparse.ArgumentParser:
         "--refresh",
         action="store_true",
         help="also measure what tracks lack that an older version analysed (their key), without analysing them again",
+    )
+    parser.add_argument(
+        "--settle",
+        type=float,
+        default=0.0,
+        metavar="SECONDS",
+        help="how long a file must stay as it is before it is analysed; one that is still being written is left for "
+        "the next time (default 0; --watch waits 3)",
     )
     parser.add_argument("--no-libraries", action="store_true", help="drop what libraries said of the files here before")
     parser.add_argument("--json", action="store_true", help="print the summary as one JSON object")

@@ -46,6 +46,7 @@ from .notes import SIDECAR, TAGS
 from .pool import analyse_all
 from .records import Track
 from .scan import Scan, named_as_music, scan, scan_playlist
+from .settling import CHANGED, WRITTEN, Settling
 from .sketch import LENGTHS_S, Sketch, same_recording
 from .store import Entry, FileStamp, Store
 from .tags import one_line, tagged_tempo
@@ -91,6 +92,7 @@ class IndexReport:
     scores: int = 0  # trackers' modules, MIDI and the like, which hold no sound
     described: int = 0  # tracks of which sidecars say something
     notes: tuple[FileNote, ...] = ()
+    changing: int = 0  # files that somebody is still writing: for the next time
     tracks: int = 0  # that can be suggested now, one a recording
     playlists: int = 0  # that name a file here
     prepared: int = 0  # files that a library knows
@@ -108,6 +110,7 @@ def index_folder(
     forget_libraries: bool = False,
     refresh: bool = False,
     analyse: Analyse | None = None,
+    settle_s: float = 0.0,
 ) -> IndexReport:
     """Add and refresh until ``catalog`` holds what ``music`` does; makes the catalogue where there is none.
     ``music`` is a folder, or a playlist (M3U, M3U8) of files anywhere. ``libraries`` of other programs say more of the
@@ -117,6 +120,7 @@ def index_folder(
     works in this process with ``engine``, of which more processes need no more than the bundle. ``analyse``: what
     analyses the files instead (see ``dask_pool.on_cluster``). ``forget_missing``: tracks whose files are not in
     ``music`` any more leave the catalogue. ``refresh``: also measures what tracks lack that an older version analysed.
+    ``settle_s``: how long a file must stay as it is before it is analysed (see ``settling.py``).
     Raises ``MusicFolderError`` for a folder that is missing or without files to try, unless the catalogue knows tracks
     of it, ``BundleMismatchError``, ``FormatError``, ``LockedError``, and what ``analyse`` raises. A catalogue that is
     new and would be empty is not left behind.
@@ -137,7 +141,7 @@ def index_folder(
             check_bundle(catalog, read_layout(catalog), engine.bundle)
             try:
                 with closing(Store(catalog, write=True)) as store:
-                    run = _Run(music, catalog, scanned, store, engine, spec, progress, refresh, analyse)
+                    run = _Run(music, catalog, scanned, store, engine, spec, progress, refresh, analyse, settle_s)
                     report = run.report(max(1, jobs), forget_missing)
                     return _bring(report, music, scanned, store, opened, forget_libraries)
             finally:
@@ -244,6 +248,7 @@ class _Run:
         progress: Progress,
         refresh: bool,
         analyse: Analyse | None = None,
+        settle_s: float = 0.0,
     ) -> None:
         self._music, self._scanned, self._store, self._engine, self._progress = music, scanned, store, engine, progress
         self._spec, self._catalog, self._analyse = spec, catalog, analyse
@@ -253,6 +258,8 @@ class _Run:
         self._ids = store.ids()
         self._lacking = store.without_key()
         self._refresh = frozenset(self._lacking) if refresh else frozenset()
+        self._settling = Settling(scanned.files, settle_s)
+        self._changing: set[Path] = set()  # files that were read while somebody wrote them
         # A known track that is not among these can only have been renamed.
         self._in_place = {
             id
@@ -276,6 +283,10 @@ class _Run:
         with closing(self._outcomes(todo, min(jobs, len(todo)))) as outcomes:
             for path, outcome in outcomes:
                 self._take(path, outcome)
+        self._notes += [FileNote(path, WRITTEN) for path in self._settling.left]
+        changed = [path for path in self._settling.changed_since(todo) if path not in self._changing]
+        changed = [path for path in changed if path not in self._settling.left]
+        self._notes += [FileNote(path, CHANGED) for path in changed]
         gone = self._absent(forget_missing)
         self._store.sweep_files()
         described = self._describe()
@@ -297,6 +308,7 @@ class _Run:
             scores=self._scanned.scores.total(),
             described=described,
             notes=tuple(self._notes),
+            changing=len(self._settling.left) + len(self._changing) + len(changed),
             tracks=recordings,
         )
 
@@ -352,7 +364,9 @@ class _Run:
         return len({(note.path, note.begin_s) for note in said.notes})
 
     def _outcomes(self, todo: list[Path], jobs: int) -> Generator[tuple[Path, AnalysedFile | RejectedFile]]:
-        work = (Job(path, self._scanned.sheets.get(path), self._refresh_of(path)) for path in todo)
+        work = (
+            Job(path, self._scanned.sheets.get(path), self._refresh_of(path)) for path in self._settling.in_order(todo)
+        )
         if self._analyse is not None:
             yield from self._analyse(work, self._spec, self._catalog)
             return
@@ -372,7 +386,7 @@ class _Run:
     def _take(self, path: Path, outcome: AnalysedFile | RejectedFile) -> None:
         self._done += 1
         if isinstance(outcome, RejectedFile):
-            self._reject(path, outcome.reason, outcome.foreign)
+            self._reject(path, outcome.reason, outcome.foreign, outcome.changing)
         else:
             self._keep(path, outcome)
         inside = path.is_relative_to(self._music)
@@ -450,7 +464,11 @@ class _Run:
             note = f"is a recording that another file has as well (track {min(others)}); the better one is suggested"
             self._notes.append(FileNote(entry.track.path, note))
 
-    def _reject(self, path: Path, reason: str, foreign: bool = False) -> None:
+    def _reject(self, path: Path, reason: str, foreign: bool = False, changing: bool = False) -> None:
+        if changing:
+            self._failed.append(FileNote(path, reason))
+            self._changing.add(path)  # what is known of it stays until it is whole
+            return
         if foreign and not named_as_music(path):
             self._skipped += 1
         else:

@@ -133,6 +133,7 @@ def show_report(catalog: Path, report: IndexReport) -> None:
         "duplicates": report.duplicates,
         "other files of a recording": report.copies,
         "passed over, no sound": report.scores,
+        "still being written": report.changing,
         "described by sidecars": report.described,
         "playlists": report.playlists,
         "known to libraries": report.prepared,

@@ -78,10 +78,11 @@ class AnalysedFile:
 
 @dataclass(frozen=True, slots=True)
 class RejectedFile:
-    """A file that cannot be used, and why. ``foreign``: it is no music at all."""
+    """A file that cannot be used, and why. ``foreign``: it is no music at all; ``changing``: somebody is writing it."""
 
     reason: str
     foreign: bool = False
+    changing: bool = False
 
 
 def prepare(spec: EngineSpec) -> None:
@@ -140,8 +141,8 @@ def analyse_file(job: Job, engine: "Engine", known: Callable[[str], bool]) -> An
     from .parts import parts_of
     from .tags import read_tags
 
+    before = _state(job.path)
     try:
-        before = _state(job.path)
         identity = identify(job.path)
         if identity is None:
             decode(job.path)  # which raises the reason
@@ -160,10 +161,11 @@ def analyse_file(job: Job, engine: "Engine", known: Callable[[str], bool]) -> An
             sound = decode(job.path)
             tracks = [_hear(track, sound) if track.part.id in job.lacking else track for track in tracks]
         if _state(job.path) != before:
-            raise AudioError("changed while it was read; index again when nothing writes it any more")
+            return RejectedFile("changed while it was read; index again when nothing writes it any more", changing=True)
         return AnalysedFile(tuple(tracks), identity.lossless, damage, tuple(notes))
     except AudioError as error:
-        return RejectedFile(str(error), isinstance(error, ForeignError))
+        changing = before is not None and _state(job.path) not in (before, None)
+        return RejectedFile(str(error), isinstance(error, ForeignError), changing)
     except MemoryError:
         return RejectedFile("needs more memory than there is; cut it into shorter tracks")
     except Exception as error:  # noqa: BLE001 - shown with its type in the summary, so not lost

@@ -20,6 +20,8 @@ from typing import Any, Final
 
 from watchfiles import Change, awatch
 
+from catalog.settling import SETTLE_S
+
 log = logging.getLogger(__name__)
 
 MOST: Final = 16
@@ -109,7 +111,8 @@ class MusicWatch:
     async def _index(self, folder: Path) -> bool:
         """One run of ``segue index``; whether it has to be tried again soon."""
         begun_s = time.monotonic()
-        words = ("index", str(folder), "-c", str(self._catalog), "--json", *self._options.arguments)
+        settle = ("--settle", f"{SETTLE_S:g}")
+        words = ("index", str(folder), "-c", str(self._catalog), "--json", *settle, *self._options.arguments)
         try:
             code, out, err = await run_segue(words)
         except OSError as error:
@@ -128,7 +131,7 @@ class MusicWatch:
         for path, text in sorted(failed - self._failed.get(folder, frozenset())):
             log.info("%s: %s", path, text)
         self._failed[folder] = failed
-        return False
+        return bool(report.get("changing"))  # files that somebody is still writing
 
     def _fail(self, folder: Path, why: str) -> bool:
         if self._said.get(folder) != why:

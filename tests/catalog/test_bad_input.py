@@ -191,7 +191,7 @@ def test_what_listens_for_voices_takes_little_memory_however_long_a_track_is(mon
     sizes: list[int] = []
 
     class Network:
-        def detect_probs(self, samples: np.ndarray) -> np.ndarray:
+        def __call__(self, samples: np.ndarray) -> np.ndarray:
             sizes.append(len(samples))
             return np.zeros((len(samples) // 160, 3), np.float32)
 
