@@ -49,6 +49,7 @@ from .scan import Scan, named_as_music, scan, scan_playlist
 from .settling import CHANGED, WRITTEN, Settling
 from .sketch import LENGTHS_S, Sketch, same_recording
 from .store import Entry, FileStamp, Store
+from .succession import predecessor
 from .tags import one_line, tagged_tempo
 from .worker import AnalysedFile, EngineSpec, FileTrack, Job, RejectedFile, analyse_file, own_engine
 
@@ -81,6 +82,7 @@ class IndexReport:
     failed: tuple[FileNote, ...]
     retagged: int = 0  # the same sound under other names
     renamed: int = 0
+    recoded: int = 0  # the same track in another encoding, its old file gone: its id stays
     returned: int = 0  # were missing, are there again
     healed: int = 0  # analysed again, since what the catalogue kept of them was lost or damaged
     completed: int = 0  # whose key was measured afterwards, see ``refresh``
@@ -267,7 +269,7 @@ class _Run:
             if (scanned.files.get(path) == known.stamp or not self._is_inside(path)) and not known.missing
             for id in known.tracks
         }
-        names = "added refreshed unchanged retagged renamed returned healed duplicates completed"
+        names = "added refreshed unchanged retagged renamed recoded returned healed duplicates completed"
         self._counts = dict.fromkeys(names.split(), 0)
         self._skipped = scanned.skipped
         self._failed = [FileNote(path, reason) for path, reason in scanned.closed.items()]
@@ -405,9 +407,12 @@ class _Run:
         entries = [self._entry(path, file_track, analysed) for file_track in usable]
         said = self._store.notes.of(path, TAGS)
         before = {track.id: (_names_of(track), said.get(track.begin_s, {})) for track in self._store.names(path)}
+        successions = self._successions(path, entries)
         for entry in entries:
-            self._count(path, entry, before)
-        self._store.put(path, self._scanned.files[path], entries)
+            self._count(path, entry, before, successions)
+        self._store.put(path, self._scanned.files[path], entries, successions)
+        entries = [replace(entry, track=replace(entry.track, id=successions.get(entry.track.id, entry.track.id)))
+                   for entry in entries]  # fmt: skip
         for file_track in usable:
             if file_track.heard is not None and file_track.part.id in self._lacking:
                 self._store.set_key(file_track.part.id, file_track.heard.key)
@@ -423,15 +428,45 @@ class _Run:
 
     def _entry(self, path: Path, file_track: FileTrack, analysed: AnalysedFile) -> Entry:
         part, tags, analysis = file_track.part, file_track.part.tags, file_track.analysis
-        measured_bpm = self._store.pulse_bpm(part.id) if analysis is None else analysis.tempo_bpm
+        id = self._store.sounds.track_of(part.id)
+        measured_bpm = self._store.pulse_bpm(id) if analysis is None else analysis.tempo_bpm
         tempo_bpm = tagged_tempo(measured_bpm, tags.tempo_bpm)
         duration_s = 0.0 if analysis is None else analysis.duration_s  # kept with the analysis, not with the name
-        track = Track(part.id, tags.title, tags.artist, path, duration_s, tempo_bpm, tags.licence, tags.genres,
+        track = Track(id, tags.title, tags.artist, path, duration_s, tempo_bpm, tags.licence, tags.genres,
                       part.begin_s, part.end_s, tags.lufs, tags.peak_db)  # fmt: skip
         return Entry(track, analysis, analysed.damage, analysed.lossless, file_track.sketch, file_track.backwards,
                      usable(tags.said))  # fmt: skip
 
-    def _count(self, path: Path, entry: Entry, before: Mapping[str, tuple[object, object]]) -> None:
+    def _successions(self, path: Path, entries: Sequence[Entry]) -> dict[str, str]:
+        """The new tracks of a file that go on with a track whose files are gone: its id by theirs."""
+        taken: dict[str, str] = {}
+
+        def is_gone(id: str) -> bool:
+            places = self._store.sounds.places_of(id)
+            return id not in taken.values() and not any(place != path and self._is_there(place) for place in places)
+
+        for entry in entries:
+            outline = None if entry.analysis is None else entry.analysis.outline
+            if outline is not None and entry.analysis is not None and entry.track.id not in self._ids | self._lost:
+                length_s = entry.analysis.duration_s
+                old = predecessor(entry.sketch, outline, length_s, self._store.sounds.former(length_s), is_gone)
+                if old is not None:
+                    taken[entry.track.id] = old
+        return taken
+
+    def _is_there(self, path: Path) -> bool:
+        """Whether a file is there, or may be: a folder that cannot be read, or a disk that is away, tells nothing."""
+        if path in self._scanned.files or any(map(path.is_relative_to, self._scanned.closed)):
+            return True
+        return path.exists() or not (self._is_inside(path) or path.parent.is_dir())
+
+    def _count(
+        self,
+        path: Path,
+        entry: Entry,
+        before: Mapping[str, tuple[object, object]],
+        successions: Mapping[str, str],
+    ) -> None:
         """Count a track of an analysed file under the kind of change that it is."""
         track = entry.track
         if track.id in before:
@@ -441,6 +476,10 @@ class _Run:
         elif track.id in self._lost:
             kind = "healed"
             self._notes.append(FileNote(path, "analysed again: what the catalogue kept of it was lost or damaged"))
+        elif track.id in successions:
+            kind = "recoded"
+            text = f"is another encoding of a file that is gone: the same track goes on ({successions[track.id]})"
+            self._notes.append(FileNote(path, text))
         elif track.id not in self._ids:
             kind = "refreshed" if path in self._known else "added"
         elif track.id in self._in_place:

@@ -126,6 +126,7 @@ def show_report(catalog: Path, report: IndexReport) -> None:
     now_and_then = {
         "tagged anew": report.retagged,
         "renamed": report.renamed,
+        "in another encoding": report.recoded,
         "back again": report.returned,
         "analysed again": report.healed,
         "key measured": report.completed,

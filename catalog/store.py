@@ -15,7 +15,7 @@ have one ``recording``.
 import json
 import os
 import sqlite3
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,7 +31,9 @@ from .energy import energy_of
 from .notes import TAGS, Note, Notes
 from .packing import blob, floats, pack_key, pack_outline, unpack_outline
 from .records import Analysis, Floats, Outline, Track, TrackKey
+from .succession import Sounds
 
+NONE: Final[Mapping[str, str]] = {}
 # The tracks whose segments fit together: their sizes are known without reading them.
 _FITTING: Final = (
     "SELECT track FROM segments WHERE {} length(first_clips) > 0 AND length(first_clips) % 4 = 0 "
@@ -107,6 +109,7 @@ class Store:
         path = folder / DATABASE
         self._db: sqlite3.Connection = open_to_write(path) if write else self._stack.enter_context(open_to_read(path))
         self.notes = Notes(self._db)
+        self.sounds = Sounds(self._db)
 
     def close(self) -> None:
         self._db.close()
@@ -256,7 +259,11 @@ class Store:
         return {id for (id,) in rows}
 
     def knows(self, id: str) -> bool:
-        return self._db.execute("SELECT 1 FROM tracks WHERE id = ?", (id,)).fetchone() is not None
+        """Whether a track, or a sound of one, is in the catalogue."""
+        rows = self._db.execute(
+            "SELECT 1 FROM tracks WHERE id = :id UNION SELECT 1 FROM sounds WHERE sound = :id", {"id": id}
+        )
+        return rows.fetchone() is not None
 
     def pulse_bpm(self, id: str) -> float:
         """The measured tempo of a track, 0 for none, whatever its tags say."""
@@ -312,11 +319,14 @@ class Store:
 
     # -- writing
 
-    def put(self, path: Path, stamp: FileStamp, entries: Sequence[Entry]) -> set[str]:
+    def put(
+        self, path: Path, stamp: FileStamp, entries: Sequence[Entry], successions: Mapping[str, str] = NONE
+    ) -> set[str]:
         """Set the tracks of ``path`` to ``entries``, in order; drops the tracks that no path holds now and returns
         their ids.
 
-        An entry without an analysis must be of a track that is in the catalogue.
+        An entry without an analysis must be of a track that is in the catalogue. ``successions``: entries that take
+        over from a track whose files are gone, its id by theirs (see ``succession.py``).
         """
         new = {entry.track.id: entry for entry in entries if entry.analysis and not self.knows(entry.track.id)}
         clips = {
@@ -335,6 +345,10 @@ class Store:
             own = [Note(path, entry.track.begin_s, *pair) for entry in entries for pair in entry.said]
             self.notes.set_of(path, TAGS, own)
             self.notes.follow(path)
+            for id, former in successions.items():
+                self.sounds.join(former, id)
+                self.notes.follow(path)
+                self.sounds.hand_over(former, id)
             return self._drop_unplaced()
 
     def set_key(self, id: str, key: TrackKey | None) -> None:

@@ -34,7 +34,7 @@ LOOK_S: Final = 5.0  # whether the folder that is watched is still the one of th
 TAIL: Final = 16 << 20  # some hundred thousand files that failed
 END_S: Final = 5.0  # for a process to end by itself
 LOW_PRIORITY: Final = 10
-COUNTED: Final = ("added", "refreshed", "retagged", "renamed", "returned", "healed", "removed")
+COUNTED: Final = ("added", "refreshed", "retagged", "renamed", "recoded", "returned", "healed", "removed")
 
 
 @dataclass(frozen=True, slots=True)
