@@ -22,12 +22,13 @@ from .catalog import Catalog
 from .catalog_command import main as catalog_main
 from .closed import Closed
 from .errors import CatalogError
-from .indexer import Analyse, index_folder, printable
+from .indexer import index_folder
 from .libraries.copies import DROP, copy_music
 from .libraries.keys import key_of
 from .libraries.opensubsonic import Server
 from .libraries.prepared import Library
 from .libraries.write_m3u8 import write_playlist
+from .mirror import Analyse
 from .printing import (
     candidate_json,
     list_tracks,
@@ -39,6 +40,7 @@ from .printing import (
     show_report,
 )
 from .records import JINGLE_S, Filters
+from .report import printable
 from .worker import EngineSpec
 
 USER_ERRORS = (CatalogError, EngineError)

@@ -23,9 +23,9 @@ from rich.table import Table
 from rich.text import Text
 
 from .described import heard_json, rights_json
-from .indexer import FileNote, IndexReport, printable
-from .indexer import Progress as Report
+from .mirror import Progress as Report
 from .records import Candidate, Filters, Track
+from .report import FileNote, IndexReport, printable
 from .rights import badges
 
 SHOWN = 20  # files of a kind that the summary names; --json names all

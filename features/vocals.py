@@ -41,7 +41,7 @@ _local = threading.local()
 def can_listen() -> bool:
     """Whether the package is there and runs here."""
     try:
-        return _weights() is not None and _network() is not None
+        return weights_path() is not None and _network() is not None
     except (ImportError, OSError, RuntimeError):  # its library may need another system
         return False
 
@@ -74,14 +74,14 @@ def _network() -> Network:
     return network
 
 
-def _weights() -> Path | None:
+def weights_path() -> Path | None:
     """Where the weights would be; the package itself, which is slow to load, is not imported."""
     spec = importlib.util.find_spec(PACKAGE)
     return None if spec is None or spec.origin is None else Path(spec.origin).parent.joinpath(*WEIGHTS)
 
 
 def _opened() -> Network:
-    weights = _weights()
+    weights = weights_path()
     assert weights is not None
     try:
         return open_network(weights)

@@ -32,6 +32,12 @@ class UnknownWeightsError(Exception):
 def open_network(weights: Path) -> Callable[[Floats], Floats]:
     """A function: mono 16 kHz samples (m,) -> ``(n, 3)`` float32 probabilities of speech, singing and music, every
     10 ms. One thread of its own. Raises ``UnknownWeightsError``, and ``ImportError`` without ONNX Runtime."""
+    of_bands = open_on_bands(weights)
+    return lambda samples: of_bands(fbank(samples))
+
+
+def open_on_bands(weights: Path) -> Callable[[Floats], Floats]:
+    """The same of what ``fbank`` gives, (80, n), which it changes."""
     import onnxruntime as ort
 
     mean, scale, graph = _graph(weights.read_bytes())
@@ -39,8 +45,7 @@ def open_network(weights: Path) -> Callable[[Floats], Floats]:
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     session: Any = ort.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
 
-    def probabilities(samples: Floats) -> Floats:
-        bands = fbank(samples)
+    def probabilities(bands: Floats) -> Floats:
         if not bands.shape[1]:
             return np.zeros((0, CLASSES), np.float32)
         bands -= mean

@@ -12,7 +12,8 @@ import pytest
 import soundfile
 
 from catalog import worker
-from catalog.indexer import IndexReport, index_folder
+from catalog.indexer import index_folder
+from catalog.report import IndexReport
 from catalog.store import Store
 from catalog.worker import FileTrack, Job, RejectedFile, analyse_file
 from engines.onnx_engine import OnnxEngine

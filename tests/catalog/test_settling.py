@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from catalog import indexer, worker
-from catalog.indexer import IndexReport, index_folder
+from catalog import mirror, worker
+from catalog.indexer import index_folder
+from catalog.report import IndexReport
 from catalog.settling import CHANGED, WRITTEN, Settling
 from catalog.store import FileStamp, Store
 from engines.onnx_engine import OnnxEngine
@@ -82,7 +83,7 @@ def test_half_a_file_is_left_for_the_next_time(
     def settling(stamps: dict[Path, FileStamp], wait_s: float) -> Settling:
         return Settling(stamps, wait_s, sleep=lambda _: half.write_bytes(whole) and None)
 
-    monkeypatch.setattr(indexer, "Settling", settling)
+    monkeypatch.setattr(mirror, "Settling", settling)
     report = run(tmp_path, engine, 3.0)
     assert (report.added, report.changing, report.failed) == (1, 1, ())
     assert [(note.path.name, note.text) for note in report.notes] == [("a.wav", WRITTEN)]
@@ -106,7 +107,7 @@ def test_what_changed_after_it_was_read_is_told(
             write_music(first, duration_s=9, seed=3)
         return plain(job, *rest)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(indexer, "analyse_file", later)
+    monkeypatch.setattr(mirror, "analyse_file", later)
     report = run(tmp_path, engine, 0.0)
     assert (report.added, report.changing) == (2, 1)
     assert [(note.path.name, note.text) for note in report.notes] == [("a.wav", CHANGED)]
@@ -129,7 +130,7 @@ def test_a_known_file_that_is_being_rewritten_stays_until_that_is_done(
 
         return plain(job, given, knows)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(indexer, "analyse_file", meanwhile)
+    monkeypatch.setattr(mirror, "analyse_file", meanwhile)
     report = run(tmp_path, engine, 0.0)
     assert (report.tracks, report.changing, report.missing) == (1, 1, 0)
     assert "changed while it was read" in report.failed[0].text

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from catalog.indexer import IndexReport, index_folder
+from catalog.indexer import index_folder
 from catalog.notes import EDIT, Note
+from catalog.report import IndexReport
 from catalog.store import Store
 from engines.onnx_engine import OnnxEngine
 

