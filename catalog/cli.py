@@ -18,8 +18,6 @@ from engines.manifest import PRECISIONS
 from features.spec import FEATURES
 
 from .arguments import add_dask, add_search_device
-from .catalog import Catalog
-from .catalog_command import main as catalog_main
 from .closed import Closed
 from .errors import CatalogError
 from .indexer import index_folder
@@ -50,7 +48,11 @@ LIKE = 10  # tracks that are like another, unless -n says otherwise
 
 def main(command: str, argv: Sequence[str]) -> int:
     """Run one of the three; returns the exit code. Raises ``USER_ERRORS``."""
-    return {"index": index, "search": search, "catalog": catalog_main}[command](argv)
+    if command == "catalog":
+        from .catalog_command import main as catalog_main  # what searches is not loaded to index
+
+        return catalog_main(argv)
+    return {"index": index, "search": search}[command](argv)
 
 
 def index(argv: Sequence[str]) -> int:
@@ -190,6 +192,8 @@ def search(argv: Sequence[str]) -> int:
         raise CatalogError("--like and --text are two searches; give one of them")
     if not 0.0 <= arguments.from_s < arguments.to_s:
         raise CatalogError(f"--from {arguments.from_s:g} --to {arguments.to_s:g}: must be from 0 on, and rise")
+    from .catalog import Catalog  # here, because to index nothing is searched
+
     with Catalog.open(arguments.catalog, None, arguments.search_device) as catalog:
         filters = Filters(
             min_bpm=arguments.min_bpm,
