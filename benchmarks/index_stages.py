@@ -32,6 +32,8 @@ import features.r128 as r128
 import features.vocals as vocals
 from catalog.worker import EngineSpec, own_engine
 from engines.bundle import default_bundle
+from features.fbank import fbank
+from features.voice_network import open_on_bands
 
 Floats = NDArray[np.float32]
 # Stage -> the functions that are it. A stage inside another one is not counted twice.
@@ -115,8 +117,9 @@ def main(folder: Path) -> None:
         "sketch": took(partial(all_spectra, [samples[::2] for samples in decoded], sketch.FFT, sketch.HOP)),
         **{stage: took(partial(all_spectra, decoded, *sizes)) for stage, sizes in SPECTRA.items()},
     }
-    if vocals.can_listen():
-        floors["vocals"] = took(lambda: [vocals.vocals_by_second(samples) for samples in decoded])
+    if (weights := vocals.weights_path()) is not None:
+        network, bands = open_on_bands(weights), [fbank(samples) for samples in decoded]
+        floors["vocals"] = took(lambda: [network(own) for own in bands])
     stages = {stage: (watch.seconds[stage], floors.get(stage)) for stage in STAGES}
     print(json.dumps({"whole": whole, "stages": stages}))  # noqa: T201
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from engines.base import Engine
 from engines.graphs import Feature, Mask
 from features.errors import AudioError
+from features.mapped import extremes
 from features.music import clip_features, track_features
 from features.r128 import Levels, levels_of
 from features.spec import CLIP_S, MAX_CLIPS, MUSIC_RATE_HZ
@@ -38,7 +39,8 @@ def analyse(samples: Floats, engine: Engine, tagged_bpm: float = 0.0, levels: Le
 
     Mels are made and dropped in batches, so an hour takes little more memory than its samples.
     """
-    if not len(samples) or max(float(samples.max()), -float(samples.min())) < SILENCE:
+    low, high = extremes(samples)
+    if max(high, -low) < SILENCE:
         raise AudioError("is silent: nothing in it is louder than -60 dB of full scale")
     duration_s = len(samples) / MUSIC_RATE_HZ
     needs = needs_of(engine.bundle)

@@ -18,16 +18,15 @@ from engines.manifest import PRECISIONS
 from features.spec import FEATURES
 
 from .arguments import add_dask, add_search_device
-from .catalog import Catalog
-from .catalog_command import main as catalog_main
 from .closed import Closed
 from .errors import CatalogError
-from .indexer import Analyse, index_folder, printable
+from .indexer import index_folder
 from .libraries.copies import DROP, copy_music
 from .libraries.keys import key_of
 from .libraries.opensubsonic import Server
 from .libraries.prepared import Library
 from .libraries.write_m3u8 import write_playlist
+from .mirror import Analyse
 from .printing import (
     candidate_json,
     list_tracks,
@@ -39,6 +38,7 @@ from .printing import (
     show_report,
 )
 from .records import JINGLE_S, Filters
+from .report import printable
 from .worker import EngineSpec
 
 USER_ERRORS = (CatalogError, EngineError)
@@ -48,7 +48,11 @@ LIKE = 10  # tracks that are like another, unless -n says otherwise
 
 def main(command: str, argv: Sequence[str]) -> int:
     """Run one of the three; returns the exit code. Raises ``USER_ERRORS``."""
-    return {"index": index, "search": search, "catalog": catalog_main}[command](argv)
+    if command == "catalog":
+        from .catalog_command import main as catalog_main  # what searches is not loaded to index
+
+        return catalog_main(argv)
+    return {"index": index, "search": search}[command](argv)
 
 
 def index(argv: Sequence[str]) -> int:
@@ -70,7 +74,7 @@ def index(argv: Sequence[str]) -> int:
         with show_progress() as progress:
             report = index_folder(
                 arguments.music, arguments.catalog, engine, arguments.jobs, progress, spec, arguments.forget_missing,
-                libraries, arguments.no_libraries, arguments.refresh, _elsewhere(arguments.dask),
+                libraries, arguments.no_libraries, arguments.refresh, _elsewhere(arguments.dask), arguments.settle,
                 arguments.unattended,
             )  # fmt: skip
     finally:
@@ -176,6 +180,14 @@ def index_parser() -> argparse.ArgumentParser:
         action="store_true",
         help="also measure what tracks lack that an older version analysed (their key), without analysing them again",
     )
+    parser.add_argument(
+        "--settle",
+        type=float,
+        default=0.0,
+        metavar="SECONDS",
+        help="how long a file must stay as it is before it is analysed; one that is still being written is left for "
+        "the next time (default 0; --watch waits 3)",
+    )
     parser.add_argument("--no-libraries", action="store_true", help="drop what libraries said of the files here before")
     parser.add_argument("--json", action="store_true", help="print the summary as one JSON object")
     add_engine_arguments(parser)
@@ -189,6 +201,8 @@ def search(argv: Sequence[str]) -> int:
         raise CatalogError("--like and --text are two searches; give one of them")
     if not 0.0 <= arguments.from_s < arguments.to_s:
         raise CatalogError(f"--from {arguments.from_s:g} --to {arguments.to_s:g}: must be from 0 on, and rise")
+    from .catalog import Catalog  # here, because to index nothing is searched
+
     with Catalog.open(arguments.catalog, None, arguments.search_device) as catalog:
         filters = Filters(
             min_bpm=arguments.min_bpm,

@@ -247,7 +247,7 @@ def order_of(jobs: Sequence[Job], spec: EngineSpec, catalog: Path) -> Order:
     """What workers need for a run over ``jobs``."""
     store = Store(catalog, write=False)
     try:
-        known = frozenset(store.ids())
+        known = frozenset(store.sounds.known())
     finally:
         store.close()
     spec = replace(spec, bundle=os.path.realpath(spec.bundle))

@@ -23,9 +23,9 @@ from rich.table import Table
 from rich.text import Text
 
 from .described import heard_json, rights_json
-from .indexer import FileNote, IndexReport, printable
-from .indexer import Progress as Report
+from .mirror import Progress as Report
 from .records import Candidate, Filters, Track
+from .report import FileNote, IndexReport, printable
 from .rights import badges
 
 SHOWN = 20  # files of a kind that the summary names; --json names all
@@ -126,6 +126,7 @@ def show_report(catalog: Path, report: IndexReport) -> None:
     now_and_then = {
         "tagged anew": report.retagged,
         "renamed": report.renamed,
+        "in another encoding": report.recoded,
         "back again": report.returned,
         "analysed again": report.healed,
         "key measured": report.completed,
@@ -133,6 +134,7 @@ def show_report(catalog: Path, report: IndexReport) -> None:
         "duplicates": report.duplicates,
         "other files of a recording": report.copies,
         "passed over, no sound": report.scores,
+        "still being written": report.changing,
         "described by sidecars": report.described,
         "playlists": report.playlists,
         "known to libraries": report.prepared,

@@ -172,7 +172,11 @@ class Reader:
         return {id for (id,) in rows}
 
     def knows(self, id: str) -> bool:
-        return self._db.execute("SELECT 1 FROM tracks WHERE id = ?", (id,)).fetchone() is not None
+        """Whether a track, or a sound of one, is in the catalogue."""
+        rows = self._db.execute(
+            "SELECT 1 FROM tracks WHERE id = :id UNION SELECT 1 FROM sounds WHERE sound = :id", {"id": id}
+        )
+        return rows.fetchone() is not None
 
     def pulse_bpm(self, id: str) -> float:
         """The measured tempo of a track, 0 for none, whatever its tags say."""

@@ -21,6 +21,9 @@ from typing import Final, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from features.fourier import coarse_spectra
+from features.mapped import let_go
+
 from .records import Floats
 
 RATE_HZ: Final = 8000  # half of the samples' rate: nothing above 3.5 kHz is used
@@ -39,6 +42,7 @@ MOST: Final = 0.15  # share of the bits that differ in a block of one recording
 PROBES: Final = 256  # words by which the offset is sought
 FEWEST: Final = BLOCK // 2  # words with any bit set that a decision needs
 AT_ONCE: Final = 32  # spectra
+WORDS_AT_ONCE: Final = 8192
 BLOCKS: Final = 16  # of these that are filtered together
 
 
@@ -79,21 +83,24 @@ def both_ways(samples: Floats) -> tuple[Sketch, Sketch]:
     floor = FLOOR * energy.mean()
     mean_db = 10.0 * np.log10(energy.mean(axis=0) + floor + 1e-12)
     levels = (mean_db - mean_db.mean()).astype(np.float32)
-    level = np.log(
-        np.add(np.add(energy, floor, out=energy), 1e-12, out=energy), out=energy
-    )  # in place: hours are large
-    growth = np.diff(np.diff(level, axis=1), axis=0)
-    return Sketch(levels, _words(growth)), Sketch(levels, _words(-growth[::-1]))
+    forward, backward = _words(energy, floor)
+    return Sketch(levels, forward), Sketch(levels, backward[::-1])
 
 
-def _words(growth: NDArray[np.float64]) -> NDArray[np.uint16]:
-    return np.asarray((growth > GROWTH) @ (1 << np.arange(BITS)).astype(np.uint16), np.uint16)
+def _words(energy: NDArray[np.float64], floor: float) -> tuple[NDArray[np.uint16], NDArray[np.uint16]]:
+    """(n - 1,) each: which differences grow, and which shrink. Some at once: hours are large."""
+    words = np.empty((2, max(0, len(energy) - 1)), np.uint16)
+    weights = (1 << np.arange(BITS)).astype(np.uint16)
+    for first in range(0, words.shape[1], WORDS_AT_ONCE):
+        level = np.log(energy[first : first + WORDS_AT_ONCE + 1] + floor + 1e-12)
+        growth = np.diff(np.diff(level, axis=1), axis=0)
+        for way, sign in zip(words, (growth, -growth), strict=True):
+            way[first : first + len(growth)] = (sign > GROWTH) @ weights
+    return words[0], words[1]
 
 
 def _bands(samples: Floats) -> NDArray[np.float64]:
     """(n, 17) the energy of each band, every 32 ms."""
-    from scipy.fft import rfft  # here, because the live path should not wait for it
-
     edges = np.round(np.geomspace(LOW_HZ, HIGH_HZ, BITS + 2) * FFT / RATE_HZ).astype(int)
     window = np.hanning(FFT).astype(np.float32)
     length = -(-len(samples) // 2)
@@ -103,16 +110,17 @@ def _bands(samples: Floats) -> NDArray[np.float64]:
         slow = _slowed(samples, first * HOP, first * HOP + (count - 1) * HOP + FFT)
         frames = np.lib.stride_tricks.sliding_window_view(slow, FFT)[::HOP]
         for at in range(0, count, AT_ONCE):  # few, because they fit a cache
-            spectrum = rfft(frames[at : at + AT_ONCE] * window, axis=1)[:, edges[0] : edges[-1]]
-            power = np.square(spectrum.real) + np.square(spectrum.imag)
+            spectrum = coarse_spectra(frames[at : at + AT_ONCE] * window)[:, 2 * edges[0] - 1 : 2 * edges[-1] - 1]
+            power = np.square(spectrum, out=spectrum)  # of real and imaginary parts in turn
             rows = energy[first + at : first + at + len(power)]
-            rows[:] = np.add.reduceat(power, edges[:-1] - edges[0], axis=1)
+            rows[:] = np.add.reduceat(power, 2 * (edges[:-1] - edges[0]), axis=1)
+        let_go(samples)
     return energy
 
 
 def _slowed(samples: Floats, begin: int, end: int) -> Floats:
     """The samples from ``begin`` to ``end`` of those at half the rate."""
-    from scipy.signal import upfirdn
+    from scipy.signal import upfirdn  # here, because the live path should not wait for it
 
     reach = len(TAPS) // 2
     first, last = 2 * begin - reach - 1, 2 * end + reach  # one more, so that the filter's middle is on an even sample

@@ -13,9 +13,10 @@ have one ``recording``.
 """
 
 import json
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 
@@ -27,6 +28,9 @@ from .packing import blob, pack_key, pack_outline, unpack_outline
 from .reading import Reader
 from .records import Track, TrackKey
 from .stored import Entry, FileStamp, path_bytes, path_of
+from .succession import Sounds
+
+NONE: Final[Mapping[str, str]] = {}
 
 
 class Store(Reader):
@@ -38,12 +42,16 @@ class Store(Reader):
         path = folder / DATABASE
         self._db = open_to_write(path) if write else self._stack.enter_context(open_to_read(path))
         self.notes = Notes(self._db)
+        self.sounds = Sounds(self._db)
 
-    def put(self, path: Path, stamp: FileStamp, entries: Sequence[Entry]) -> set[str]:
+    def put(
+        self, path: Path, stamp: FileStamp, entries: Sequence[Entry], successions: Mapping[str, str] = NONE
+    ) -> set[str]:
         """Set the tracks of ``path`` to ``entries``, in order; drops the tracks that no path holds now and returns
         their ids.
 
-        An entry without an analysis must be of a track that is in the catalogue.
+        An entry without an analysis must be of a track that is in the catalogue. ``successions``: entries that take
+        over from a track whose files are gone, its id by theirs (see ``succession.py``).
         """
         new = {entry.track.id: entry for entry in entries if entry.analysis and not self.knows(entry.track.id)}
         clips = {
@@ -62,6 +70,10 @@ class Store(Reader):
             own = [Note(path, entry.track.begin_s, *pair) for entry in entries for pair in entry.said]
             self.notes.set_of(path, TAGS, own)
             self.notes.follow(path)
+            for id, former in successions.items():
+                self.sounds.join(former, id)
+                self.notes.follow(path)
+                self.sounds.hand_over(former, id)
             return self._drop_unplaced()
 
     def set_key(self, id: str, key: TrackKey | None) -> None:

@@ -78,10 +78,11 @@ class AnalysedFile:
 
 @dataclass(frozen=True, slots=True)
 class RejectedFile:
-    """A file that cannot be used, and why. ``foreign``: it is no music at all."""
+    """A file that cannot be used, and why. ``foreign``: it is no music at all; ``changing``: somebody is writing it."""
 
     reason: str
     foreign: bool = False
+    changing: bool = False
 
 
 def prepare(spec: EngineSpec) -> None:
@@ -141,8 +142,8 @@ def analyse_file(job: Job, engine: "Engine", known: Callable[[str], bool]) -> An
     from .protected import is_protected
     from .tags import read_tags
 
+    before = _state(job.path)
     try:
-        before = _state(job.path)
         identity = identify(job.path)
         if identity is None:
             decode(job.path)  # which raises the reason
@@ -161,12 +162,13 @@ def analyse_file(job: Job, engine: "Engine", known: Callable[[str], bool]) -> An
             sound = decode(job.path)
             tracks = [_hear(track, sound) if track.part.id in job.lacking else track for track in tracks]
         if _state(job.path) != before:
-            raise AudioError("changed while it was read; index again when nothing writes it any more")
+            return RejectedFile("changed while it was read; index again when nothing writes it any more", changing=True)
         return AnalysedFile(tuple(tracks), identity.lossless, damage, tuple(notes))
     except AudioError as error:
         if is_protected(job.path):
             return RejectedFile("is protected (DRM) and cannot be read; only a copy without protection can be indexed")
-        return RejectedFile(str(error), isinstance(error, ForeignError))
+        changing = before is not None and _state(job.path) not in (before, None)
+        return RejectedFile(str(error), isinstance(error, ForeignError), changing)
     except MemoryError:
         return RejectedFile("needs more memory than there is; cut it into shorter tracks")
     except Exception as error:  # noqa: BLE001 - shown with its type in the summary, so not lost

@@ -6,6 +6,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from .fourier import spectra
+from .mapped import let_go
 from .spec import MUSIC_RATE_HZ
 
 _FFT: Final = 128  # 8 ms
@@ -32,6 +34,7 @@ def attacks(samples: NDArray[np.float32], times_s: NDArray[np.float64]) -> NDArr
         inside = (index >= 0) & (index < len(samples))
         around = np.where(inside, samples[np.clip(index, 0, len(samples) - 1)], np.float32(0.0))
         moved[start : start + _BLOCK] = places / MUSIC_RATE_HZ + _shifts(around)
+        let_go(samples)
     return moved
 
 
@@ -40,7 +43,8 @@ def _shifts(around: NDArray[np.float32]) -> NDArray[np.float64]:
     from scipy.ndimage import convolve1d
 
     windows = np.lib.stride_tricks.sliding_window_view(around, _FFT, axis=1)[:, ::_HOP]
-    spectrum = np.fft.rfft(windows * np.hanning(_FFT + 1)[:-1].astype(np.float32), axis=2)
+    window = np.hanning(_FFT + 1)[:-1].astype(np.float32)
+    spectrum = spectra(windows.reshape(-1, _FFT), window).reshape(*windows.shape[:2], -1)
     power = np.add.reduceat(np.square(np.abs(spectrum)), _BANDS[:-1], axis=2)
     floor = _FLOOR * power.mean(axis=1, keepdims=True) + 1e-12
     level = np.log(power + floor)

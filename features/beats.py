@@ -21,7 +21,9 @@ from .attack import attacks
 from .beat_path import beat_path
 from .errors import FeatureError
 from .filters import mel_filters
+from .fourier import spectra
 from .levels import Tempo, level_of, tempi
+from .mapped import let_go
 from .mel import check_samples
 from .spec import BEAT_FFT, BEAT_HOP, CLIP_S, MEL_BANDS, MEL_MAX_HZ, MEL_MIN_HZ, MUSIC_RATE_HZ
 from .tempogram import ENVELOPE_HZ, GRID_BPM, HOP, WINDOW, Tempogram, tempo_path, tempogram
@@ -35,6 +37,7 @@ KEPT_CONFIDENCE = 0.03
 COURSE_BANDS = 16
 
 _BLOCK = 256  # frames of spectrum at once, 4 s: they fit a cache
+_SOME = 16 * _BLOCK  # frames after which samples that lie in a file are let go of
 _SILENT_RMS = 1e-5  # -100 dB: a track below it is silent
 _FLOOR = 0.04  # power in a bin, of a track at unit RMS (white noise: 384): 40 dB below noise is nothing
 _STEADY = 0.02  # an envelope that never rises above this is a drone
@@ -184,7 +187,11 @@ def course_of(samples: NDArray[np.float32]) -> Course:
 
 def _gain(samples: NDArray[np.float32]) -> float:
     """The factor that brings the track's root mean square to 1; 0 for silence."""
-    rms = float(np.sqrt(np.mean([np.mean(np.square(part)) for part in np.array_split(samples, 64)])))
+    squares = []
+    for part in np.array_split(samples, 64):
+        squares.append(np.mean(np.square(part)))
+        let_go(samples)
+    rms = float(np.sqrt(np.mean(squares)))
     return 1.0 / rms if rms > _SILENT_RMS else 0.0
 
 
@@ -193,8 +200,10 @@ def _power_blocks(samples: NDArray[np.float32], gain: float) -> Iterator[NDArray
     window = (gain * np.hanning(BEAT_FFT + 1)[:-1]).astype(np.float32)
     windows = np.lib.stride_tricks.sliding_window_view(samples, BEAT_FFT)[::BEAT_HOP]
     for start in range(0, count, _BLOCK):
-        spectrum = np.fft.rfft(windows[start : start + _BLOCK] * window)
+        spectrum = spectra(windows[start : start + _BLOCK], window)
         yield np.asarray(spectrum.real**2 + spectrum.imag**2, dtype=np.float32)
+        if start % _SOME == 0:
+            let_go(samples)
 
 
 def _mean(values: NDArray[np.float32], weights: NDArray[np.float64], reach: int) -> NDArray[np.float64]:

@@ -11,7 +11,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from .fourier import spectra
 from .key import KeyMeter
+from .mapped import let_go
 from .profiles import MAJOR, MINOR
 from .spec import CLIP_SAMPLES, HARMONY_FIELDS, MUSIC_RATE_HZ
 
@@ -25,6 +27,7 @@ _RANGE_HZ: Final = (55.0, 2000.0)
 _BASS_HZ: Final = 220.0
 _BASS_WEIGHT: Final = 1.0
 _SILENCE: Final = 1e-8
+_SOME: Final = 32  # clips after which samples that lie in a file are let go of
 
 
 def harmony(samples: Floats, clips: int) -> Floats:
@@ -53,11 +56,13 @@ def chroma(samples: Floats, clips: int, key: KeyMeter | None = None) -> tuple[ND
         piece = samples[clip * CLIP_SAMPLES : (clip + 1) * CLIP_SAMPLES]
         padded = np.pad(piece, (0, max(0, FFT - len(piece))))
         windows = np.lib.stride_tricks.sliding_window_view(padded, FFT)[::_HOP]
-        magnitude = np.abs(np.fft.rfft(windows * window, axis=1))
+        magnitude = np.abs(spectra(windows, window))
         if key is not None:
             key.push(magnitude)
         level = np.sqrt(magnitude)  # one loud chord must not drown the rest of a clip
         levels[:, clip, : len(level)] = level @ full.T, level @ low.T
+        if clip % _SOME == 0:
+            let_go(samples)
     return levels[0], levels[1]
 
 

@@ -13,6 +13,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from .mapped import extremes, pieces
 from .mel import check_samples
 from .spec import LEVEL_LUFS, MOST_GAIN_DB, MUSIC_RATE_HZ
 
@@ -62,7 +63,8 @@ def level_gain(samples: NDArray[np.floating], lufs: float | None = None) -> np.f
     At most ``MOST_GAIN_DB`` either way, and no more than brings the peak to 32; 1 for silence.
     """
     lufs = loudness(samples) if lufs is None else lufs
-    peak = max(float(samples.max(initial=0.0)), -float(samples.min(initial=0.0)))
+    low, high = extremes(samples)
+    peak = max(high, -low)
     if lufs < SILENT_LUFS or peak <= 0.0:
         return np.float32(1.0)
     gain_db = float(np.clip(LEVEL_LUFS - lufs, -MOST_GAIN_DB, MOST_GAIN_DB))
@@ -76,8 +78,8 @@ def _powers(samples: NDArray[np.float32]) -> NDArray[np.float64]:
     biquads = weighting(MUSIC_RATE_HZ)
     state = np.zeros_like(sosfilt_zi(biquads))
     parts = [np.zeros(0)]
-    for start in range(0, len(samples), _PIECE):
-        piece, state = sosfilt(biquads, samples[start : start + _PIECE].astype(np.float64), zi=state)
+    for single in pieces(samples, _PIECE):
+        piece, state = sosfilt(biquads, single.astype(np.float64), zi=state)
         whole = len(piece) // _STEP * _STEP
         parts.append(np.square(piece[:whole]).reshape(-1, _STEP).mean(axis=1))
     return np.concatenate(parts)

@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 
 from .errors import FeatureError
 from .filters import mel_filters
+from .fourier import spectra
+from .mapped import extremes
 from .spec import (
     CLIP_MEL_SHAPE,
     CLIP_SAMPLES,
@@ -42,7 +44,7 @@ def check_samples(samples: NDArray[np.floating]) -> NDArray[np.float32]:
         raise FeatureError(f"samples are {samples.dtype}: give floats, full scale 1")
     with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite, and is refused as that
         single = samples.astype(np.float32, copy=False)
-    high, low = float(single.max(initial=0.0)), float(single.min(initial=0.0))
+    low, high = extremes(single)
     if not np.isfinite([high, low]).all():  # NaN goes through both; a mask of all samples would take a quarter of them
         raise FeatureError("samples hold NaN or infinity: the decoder's output is broken")
     peak = max(high, -low)
@@ -97,7 +99,7 @@ class MelMeter:
         return self._frames(np.pad(rest, (0, MEL_WINDOW - len(rest)))[None])
 
     def _frames(self, windows: NDArray[np.float32]) -> NDArray[np.float32]:
-        spectrum = np.fft.rfft(windows * self._window, MEL_FFT)
+        spectrum = spectra(windows, self._window, MEL_FFT)
         power = np.ascontiguousarray((spectrum.real**2 + spectrum.imag**2).T)
         return np.asarray(np.log(np.maximum(self._bank @ power, np.float32(MEL_FLOOR))).T, dtype=np.float32)
 

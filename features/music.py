@@ -6,6 +6,7 @@ the only one. The loudness of a track makes no difference: every track is brough
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Final
 
 import numpy as np
@@ -18,6 +19,7 @@ from .harmony import FFT, chroma, shares_of
 from .key import Key, KeyMeter
 from .loudness import level_gain, loudness
 from .low_level import low_level
+from .mapped import let_go, pieces
 from .mel import MelMeter, check_samples
 from .mfcc import content_mfcc, emotion_mfcc
 from .spec import CLIP_MEL_SHAPE, CLIP_S, CLIP_SAMPLES, MUSIC_RATE_HZ
@@ -28,6 +30,7 @@ Floats = NDArray[np.float32]
 
 MIN_TRACK_S = 0.25
 MIN_LAST_CLIP_S = 1.0
+_SOME: Final = 32  # clips after which samples that lie in a file are let go of
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -97,7 +100,7 @@ def track_features(samples: NDArray[np.floating], names: Collection[str], tagged
         beats=beats,
         course=course,
         chroma=np.concatenate([whole.chroma, whole.bass], axis=2).astype(np.float32),
-        loudness=np.array([_rms(_clip(samples, clip)) for clip in range(count)], dtype=np.float32),
+        loudness=np.array([_rms(clip) for clip in islice(pieces(samples, CLIP_SAMPLES), count)], dtype=np.float32),
         lufs=loudness(samples),
         key=meter.finish(),
     )
@@ -115,6 +118,8 @@ def _clips(samples: Floats, count: int, names: tuple[str, ...], gain: np.float32
         piece = gain * _clip(samples, clip)
         padded = np.pad(piece, (0, CLIP_SAMPLES - len(piece)))
         yield {name: PER_CLIP[name](padded) for name in names}
+        if clip % _SOME == 0:
+            let_go(samples)
 
 
 def _mel(padded: Floats) -> Floats:

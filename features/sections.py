@@ -28,22 +28,32 @@ _USUAL: Final = 1.6  # times the track's median: nor are smaller ones
 
 def means(bands: Floats, edges_s: NDArray[np.float64]) -> NDArray[np.float64]:
     """(n, d) frames of the course -> (m - 1, d), their means between each two of ``edges_s`` (m,)."""
-    total = np.concatenate([np.zeros((1, bands.shape[1])), np.cumsum(bands, axis=0, dtype=np.float64)])
     at = np.clip(np.round((edges_s - CENTRE_S) / FRAME_S).astype(np.int64), 0, len(bands))
     first = np.minimum(at[:-1], max(0, len(bands) - 1))
     end = np.maximum(at[1:], first + 1)
-    return np.asarray((total[np.minimum(end, len(bands))] - total[first]) / (end - first)[:, None])
+    return np.asarray((_totals(bands, np.minimum(end, len(bands))) - _totals(bands, first)) / (end - first)[:, None])
 
 
 def change(bands: Floats, times_s: NDArray[np.float64], reach_s: float) -> NDArray[np.float64]:
     """(m,) by how many dB the bands (n, 16), in nepers of power, differ before and behind each of the times."""
     edges = np.stack([times_s - reach_s, times_s, times_s + reach_s], axis=1)
-    total = np.concatenate([np.zeros((1, bands.shape[1])), np.cumsum(bands, axis=0, dtype=np.float64)])
     at = np.clip(np.round((edges - CENTRE_S) / FRAME_S).astype(np.int64), 0, len(bands))
-    sums = total[at[:, 1:]] - total[at[:, :-1]]
+    totals = _totals(bands, at)
+    sums = totals[:, 1:] - totals[:, :-1]
     both = sums / np.maximum(at[:, 1:] - at[:, :-1], 1)[:, :, None]
     apart = _DB * np.sqrt(np.square(both[:, 1] - both[:, 0]).mean(axis=1))
     return np.asarray(np.where((at[:, 1:] - at[:, :-1]).min(axis=1) > 0, apart, 0.0))
+
+
+def _totals(bands: Floats, at: NDArray[np.int64]) -> NDArray[np.float64]:
+    """(..., d) the sums of the frames before each of ``at`` (...,). One band after another: the sums of all bands of
+    hours would take more memory than their samples may."""
+    totals = np.empty((*at.shape, bands.shape[1]))
+    running = np.zeros(len(bands) + 1)
+    for band in range(bands.shape[1]):
+        np.cumsum(bands[:, band], dtype=np.float64, out=running[1:])
+        totals[..., band] = running[at]
+    return totals
 
 
 def borders(bands: Floats, begin_s: float, end_s: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

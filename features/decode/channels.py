@@ -11,6 +11,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from features.fourier import coarse_spectra
 from features.spec import MUSIC_RATE_HZ
 
 Floats = NDArray[np.float32]
@@ -72,14 +73,12 @@ class Balance:
 def _powers(both: Floats) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """(bands,) the power of the mean of two channels (2, n), whose spectrum is the mean of theirs; and (2, bands) that
     of each."""
-    from scipy.fft import rfft  # here, because the live path should not wait for it
-
     window, edges = _tables()
     cut = both[:, : both.shape[1] // _BLOCK * _BLOCK].reshape(2, -1, _BLOCK)
-    spectra = rfft(cut * window, axis=2)[:, :, edges[0] :]
+    spectra = coarse_spectra((cut * window).reshape(-1, _BLOCK)).reshape(cut.shape)[:, :, 2 * edges[0] - 1 :]
     mixed = np.float32(0.5) * (spectra[0] + spectra[1])
-    power = [(np.square(part.real) + np.square(part.imag)).sum(axis=0) for part in (mixed, *spectra)]
-    bands = np.add.reduceat(np.asarray(power, np.float64), edges - edges[0], axis=1)
+    power = [np.square(part).sum(axis=0) for part in (mixed, *spectra)]
+    bands = np.add.reduceat(np.asarray(power, np.float64), 2 * (edges - edges[0]), axis=1)
     return bands[0], bands[1:]
 
 

@@ -24,14 +24,14 @@ from features.spec import MUSIC_RATE_HZ
 
 from .channels import Balance, Mix, mean, only
 from .container import declared_s, foreign, lead_s
+from .gathered import Gathered
 from .metered import Tap, join_frames, kind_of
 
 Floats = NDArray[np.float32]
 
 MIN_S = 1.0
-MAX_S = 4 * 3600.0  # 921 MB of samples
+MAX_S = 4 * 3600.0  # 921 MB of samples, on the disk
 SHORTFALL = 0.9  # less than this share of the declared duration is worth a note
-MORE_S = 300  # seconds by which room for samples grows at most: NumPy fills it with zeros, so that it takes memory
 PIECE = MUSIC_RATE_HZ  # samples that leave the resampler at once, a second: codecs' own frames are tiny
 MAX_BAD_PACKETS = 10_000  # a file that is noise from some point on
 SIDES: Final = ("left", "right")
@@ -39,7 +39,8 @@ SIDES: Final = ("left", "right")
 
 @dataclass(frozen=True, slots=True)
 class Sound:
-    """``samples`` (n,) float32 of full scale 1, mono, 16 kHz, finite; ``note`` says what was lost, or is empty.
+    """``samples`` (n,) float32 of full scale 1, mono, 16 kHz, finite; those of a long file are mapped
+    (``features.mapped``). ``note`` says what was lost, or is empty.
 
     ``lead``: how many zeros stand in front, for the time between the container's begin and the sound's. ``levels``: of
     the file's own channels at its own rate, in the same time; None where they were not requested.
@@ -89,7 +90,7 @@ def _decode(path: Path, mix: Mix, tap: Tap | None = None) -> Sound:
     with container:
         if not container.streams.audio:
             raise ForeignError("has no audio stream")
-        samples, state, lead = _Samples(), DecodeState(), 0
+        samples, state, lead = Gathered(MAX_S), DecodeState(), 0
         frames = join_frames(frames_of(container, state))
         if tap is not None:
             frames = tap.measure(frames, lambda: state.lead_s)
@@ -113,31 +114,6 @@ def _decode(path: Path, mix: Mix, tap: Tap | None = None) -> Sound:
     elif state.bad_packets:
         note = f"damaged: {state.bad_packets} packets do not decode"
     return Sound(sound, note, lead, None if tap is None else tap.finish())
-
-
-class _Samples:
-    """A float32 array that grows in place, so that a long track is held once."""
-
-    def __init__(self) -> None:
-        self._array = np.empty(60 * MUSIC_RATE_HZ, np.float32)
-        self.length = 0
-
-    def add(self, piece: Floats) -> None:
-        end = self.length + len(piece)
-        if end > MAX_S * MUSIC_RATE_HZ:
-            raise AudioError(f"is more than {MAX_S / 3600:g} h long; cut it into tracks")
-        if end > len(self._array):
-            more = min(len(self._array) // 2, MORE_S * MUSIC_RATE_HZ)
-            self._array.resize(max(end, len(self._array) + more), refcheck=False)
-        self._array[self.length : end] = piece
-        self.length = end
-
-    def whole(self) -> Floats:
-        self._array.resize(self.length, refcheck=False)
-        # Float files may hold anything; NaN would spread through every spectrum.
-        if self.length and not np.isfinite([self._array.max(), self._array.min()]).all():
-            np.nan_to_num(self._array, copy=False, nan=0.0, posinf=0.0, neginf=0.0)
-        return np.clip(self._array, -8.0, 8.0, out=self._array)
 
 
 @dataclass(slots=True)

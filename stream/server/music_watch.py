@@ -20,6 +20,8 @@ from typing import Any, Final
 
 from watchfiles import Change, awatch
 
+from catalog.settling import SETTLE_S
+
 log = logging.getLogger(__name__)
 
 MOST: Final = 16
@@ -32,7 +34,7 @@ LOOK_S: Final = 5.0  # whether the folder that is watched is still the one of th
 TAIL: Final = 16 << 20  # some hundred thousand files that failed
 END_S: Final = 5.0  # for a process to end by itself
 LOW_PRIORITY: Final = 10
-COUNTED: Final = ("added", "refreshed", "retagged", "renamed", "returned", "healed", "removed")
+COUNTED: Final = ("added", "refreshed", "retagged", "renamed", "recoded", "returned", "healed", "removed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +114,8 @@ class MusicWatch:
     async def _index(self, folder: Path) -> bool:
         """One run of ``segue index``; whether it has to be tried again soon."""
         begun_s = time.monotonic()
-        words = ("index", str(folder), "-c", str(self._catalog), "--json", "--unattended", *self._options.arguments)
+        alone = ("--unattended", "--settle", f"{SETTLE_S:g}")
+        words = ("index", str(folder), "-c", str(self._catalog), "--json", *alone, *self._options.arguments)
         try:
             code, out, err = await run_segue(words)
         except OSError as error:
@@ -131,7 +134,7 @@ class MusicWatch:
         for path, text in sorted(failed - self._failed.get(folder, frozenset())):
             log.info("%s: %s", path, text)
         self._failed[folder] = failed
-        return False
+        return bool(report.get("changing"))  # files that somebody is still writing
 
     def _tell_away(self, folder: Path, away: Mapping[str, str]) -> None:
         """Say once which parts of a folder are away, and that they are there again."""

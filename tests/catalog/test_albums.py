@@ -13,8 +13,9 @@ import pytest
 import soundfile
 
 from catalog.catalog import Catalog
-from catalog.indexer import IndexReport, index_folder
+from catalog.indexer import index_folder
 from catalog.records import Track
+from catalog.report import IndexReport
 from engines.bundle import Bundle
 from engines.onnx_engine import OnnxEngine
 

@@ -13,7 +13,8 @@ import pytest
 import soundfile
 
 from catalog import worker
-from catalog.indexer import IndexReport, index_folder
+from catalog.indexer import index_folder
+from catalog.report import IndexReport
 from catalog.store import Store
 from catalog.worker import FileTrack, Job, RejectedFile, analyse_file
 from engines.onnx_engine import OnnxEngine
@@ -192,7 +193,7 @@ def test_what_listens_for_voices_takes_little_memory_however_long_a_track_is(mon
     sizes: list[int] = []
 
     class Network:
-        def detect_probs(self, samples: np.ndarray) -> np.ndarray:
+        def __call__(self, samples: np.ndarray) -> np.ndarray:
             sizes.append(len(samples))
             return np.zeros((len(samples) // 160, 3), np.float32)
 

@@ -11,7 +11,7 @@ import pytest
 import segue
 from catalog import cli, printing
 from catalog.catalog import Catalog
-from catalog.indexer import FileNote, IndexReport
+from catalog.report import FileNote, IndexReport
 from catalog.worker import AnalysedFile, EngineSpec, Job, RejectedFile, own_engine
 from engines import choose
 from engines.bundle import Bundle

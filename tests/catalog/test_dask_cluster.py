@@ -27,7 +27,8 @@ from catalog.clips import CLIPS
 from catalog.dask_pool import on_cluster
 from catalog.database import DATABASE, open_to_write
 from catalog.errors import ClusterError
-from catalog.indexer import IndexReport, index_folder
+from catalog.indexer import index_folder
+from catalog.report import IndexReport
 from catalog.worker import AnalysedFile, EngineSpec, Job, RejectedFile
 from engines.onnx_engine import OnnxEngine
 

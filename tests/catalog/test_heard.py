@@ -17,9 +17,10 @@ from catalog.catalog import Catalog
 from catalog.closed import Closed
 from catalog.database import DATABASE
 from catalog.described import heard_json
-from catalog.indexer import IndexReport, index_folder
+from catalog.indexer import index_folder
 from catalog.printing import PlainProgress, left_text
 from catalog.records import KEY_SURE, Filters, Track
+from catalog.report import IndexReport
 from catalog.store import Store
 from engines.bundle import Bundle
 from engines.errors import EngineClosed

@@ -13,12 +13,13 @@ import numpy as np
 import pytest
 import soundfile
 
-from catalog import indexer, pool
+from catalog import mirror, pool
 from catalog.catalog import Catalog
 from catalog.clips import CLIPS
 from catalog.database import exclusive
 from catalog.errors import BundleMismatchError, CatalogError, FormatError, LockedError, MusicFolderError
-from catalog.indexer import IndexReport, index_folder
+from catalog.indexer import index_folder
+from catalog.report import IndexReport
 from catalog.worker import AnalysedFile, EngineSpec, Job, RejectedFile
 from engines.bundle import Bundle, load_bundle
 from engines.onnx_engine import OnnxEngine
@@ -213,7 +214,7 @@ def test_what_was_heard_outlives_an_unmounted_disk(
     if not absent:
         music.rmdir()
     (tmp_path / "away").rename(music)
-    monkeypatch.setattr(indexer, "analyse_file", lambda *_: pytest.fail("analysed again"))
+    monkeypatch.setattr(mirror, "analyse_file", lambda *_: pytest.fail("analysed again"))
     report = index(music)
     assert (report.returned, report.missing, report.tracks) == (3, 0, 3)
     assert ids(tmp_path, bundle) == before

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from catalog.catalog import Catalog
-from catalog.indexer import IndexReport, index_folder
+from catalog.indexer import index_folder
+from catalog.report import IndexReport
 from catalog.sketch import Sketch, same_recording, sketch
 from engines.bundle import Bundle
 from engines.onnx_engine import OnnxEngine

@@ -13,7 +13,7 @@ def to_schema(version: int, db: sqlite3.Connection) -> None:
     rows = db.execute("SELECT track, first_clips, starts, borders, moods, vectors FROM segments").fetchall()
     db.executescript(
         """
-        DROP TABLE segments; DROP TABLE changes; DROP INDEX tracks_by_recording;
+        DROP TABLE sounds; DROP TABLE segments; DROP TABLE changes; DROP INDEX tracks_by_recording;
         ALTER TABLE tracks DROP COLUMN musical_key; ALTER TABLE tracks DROP COLUMN energy;
         CREATE TABLE segments (
             track TEXT NOT NULL REFERENCES tracks(id) ON DELETE CASCADE, ordinal INTEGER NOT NULL,

@@ -9,13 +9,14 @@ import numpy as np
 import pytest
 from mixxx_database import MixxxDatabase, grid
 
-from catalog import indexer
+from catalog import mirror
 from catalog.catalog import Catalog
 from catalog.errors import LibraryError, MusicFolderError
-from catalog.indexer import IndexReport, index_folder
+from catalog.indexer import index_folder
 from catalog.libraries import agreement, bring
 from catalog.libraries.delay import first_sound
 from catalog.records import Filters, Track
+from catalog.report import IndexReport
 from catalog.worker import Job, RejectedFile
 from engines.base import Engine
 
@@ -72,7 +73,7 @@ def forbid(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(job: Job, *_: object) -> RejectedFile:
         raise AssertionError(f"{job.path} is analysed")
 
-    monkeypatch.setattr(indexer, "analyse_file", refuse)
+    monkeypatch.setattr(mirror, "analyse_file", refuse)
 
 
 def test_a_library_of_another_machine(shelf: Shelf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

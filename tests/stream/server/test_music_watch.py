@@ -106,7 +106,8 @@ def test_what_fails_is_told_once_and_tried_again(
     watching, asked = watch(tmp_path, monkeypatch, [bad, bad, (0, "not json", ""), bad])
     with caplog.at_level(logging.WARNING, "stream.server.music_watch"):
         run_until(watching, lambda: len(asked) > 5)
-    assert asked[0] == ("index", str(tmp_path), "-c", str(tmp_path / "c"), "--json", "--unattended", "--jobs", "2")
+    alone = ("--unattended", "--settle", "3")
+    assert asked[0] == ("index", str(tmp_path), "-c", str(tmp_path / "c"), "--json", *alone, "--jobs", "2")
     assert [record.getMessage() for record in caplog.records] == [
         f"{tmp_path}: is not mirrored now: segue index: /m: holds no music",
         f"{tmp_path}: is not mirrored now: it ended with 0",
@@ -126,6 +127,15 @@ def test_what_is_away_is_told_once_and_when_it_is_back(
         run_until(watching, lambda: counted.append(watching.state["failing"]) or len(asked) > 3)
     assert caplog.messages == ["/m/nas: is empty now", "/m/nas: is mirrored again"]
     assert 1 in counted and watching.state["failing"] == 0
+
+
+def test_what_is_still_being_written_is_looked_at_again_soon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    growing = (0, json.dumps(REPORT | {"changing": 1}), "")
+    watching, asked = watch(tmp_path, monkeypatch, [growing, growing])
+    slow = MusicWatch(WatchOptions((tmp_path,), (), 3600.0), tmp_path / "c", watching._look)
+    monkeypatch.setattr(music_watch, "AGAIN_S", 0.01)
+    run_until(slow, lambda: len(asked) > 2)
+    assert len(asked) == 3  # after the third nobody writes any more
 
 
 def test_a_folder_whose_changes_nobody_tells_is_looked_through_all_the_same(
