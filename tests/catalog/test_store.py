@@ -31,6 +31,7 @@ CREATE TABLE segments (track TEXT NOT NULL REFERENCES tracks(id) ON DELETE CASCA
 INSERT INTO segments SELECT track, 0, 0, 0.0, 0.0, substr(vectors, 1, 16), NULL FROM newer;
 INSERT INTO segments SELECT track, 1, 1, 4.0, 0.0, substr(vectors, 17, 16), NULL FROM newer;
 DROP TABLE newer;
+DROP TABLE sounds;
 PRAGMA user_version = 8;
 """
 
