@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from .errors import BenchError
-from .harness import Report, Row
+from .harness import Report, Row, check_folder
+from .report.run import publish
 
 # Option -> the corpora that use it, and its default.
 OPTION_CORPORA: Final[Mapping[str, tuple[tuple[str, ...], object]]] = {
@@ -77,9 +78,8 @@ def add_retrieval(kinds: Any) -> None:
 
 
 def retrieval(options: argparse.Namespace) -> int:
-    for path in (options.json, options.markdown, options.picture, options.lists):
-        if path is not None and not path.parent.is_dir():
-            raise BenchError(f"{path}: its folder does not exist; make it or write elsewhere")
+    for path in (options.markdown, options.picture, options.lists):
+        check_folder(path)
     for option, (corpora, default) in OPTION_CORPORA.items():
         if options.corpus not in corpora and getattr(options, option) != default:
             name = "class" if option == "classes" else option.replace("_", "-")
@@ -115,16 +115,14 @@ def synth(options: argparse.Namespace) -> int:
     )
     claims = f"| claim | difference in R@10, both ways | here |\n|---|---|---|\n{lines}" if lines else ""
     settings: dict[str, str | int | float] = {"corpus": corpus.name, "gallery": queries, "seeds": len(seeds)}
-    finish(options, rows, claims, settings, f"Gallery of {queries} pairs, {len(seeds)} seeds, 95% intervals")
-    return 0
+    return finish(options, rows, claims, settings, f"Gallery of {queries} pairs, {len(seeds)} seeds, 95% intervals")
 
 
 def emomv(options: argparse.Namespace) -> int:
     from .retrieval_emomv import measure
 
     rows, settings = measure(options.data, tuple(range(options.seeds or 5)), say)
-    finish(options, rows, "", settings, "EmoMV-C")
-    return 0
+    return finish(options, rows, "", settings, "EmoMV-C")
 
 
 def real(options: argparse.Namespace) -> int:
@@ -161,13 +159,11 @@ def real(options: argparse.Namespace) -> int:
     print(text)  # noqa: T201
     if options.markdown is not None:
         options.markdown.write_text(text, encoding="utf-8")
-    if options.json is not None:
-        report.write(options.json)
     if options.picture is not None:
         from .real_picture import picture
 
         picture(report.rows, options.picture)
-    return 0
+    return publish(options, report)
 
 
 def mgsv(options: argparse.Namespace) -> int:
@@ -182,14 +178,12 @@ def mgsv(options: argparse.Namespace) -> int:
     print(text)  # noqa: T201
     if options.markdown is not None:
         options.markdown.write_text(text, encoding="utf-8")
-    if options.json is not None:
-        Report("retrieval", rows, settings).write(options.json)
-    return 0
+    return publish(options, Report("retrieval", rows, settings))
 
 
 def finish(
     options: argparse.Namespace, rows: list[Row], more: str, settings: dict[str, str | int | float], title: str
-) -> None:
+) -> int:
     """Print the tables, and write the files that the options name."""
     from .table import markdown, picture
 
@@ -197,10 +191,9 @@ def finish(
     print(text)  # noqa: T201
     if options.markdown is not None:
         options.markdown.write_text(text, encoding="utf-8")
-    if options.json is not None:
-        Report("retrieval", rows, settings).write(options.json)
     if options.picture is not None:
         picture(rows, "r10" if options.corpus == "synth" else "map", options.picture, title)
+    return publish(options, Report("retrieval", rows, settings))
 
 
 def known(plan: Any) -> str:

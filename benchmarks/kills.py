@@ -28,6 +28,8 @@ from catalog.verify import verify
 
 from .errors import BenchError
 from .harness import Report, Row, print_rows
+from .report.progress import reached
+from .report.run import publish, run_of
 
 RATE_HZ: Final = 22_050
 TRACK_S: Final = 12.0
@@ -47,22 +49,19 @@ def add_kills(kinds: Any) -> None:
 
 def kills(options: argparse.Namespace) -> int:
     """0 where nothing was lost, else 1."""
-    if options.json is not None and not options.json.parent.is_dir():
-        raise BenchError(f"{options.json}: its folder does not exist; make it or write elsewhere")
     count = 8 if options.quick else options.count
     if not 1 <= count <= 10_000:
         raise BenchError("--count must be from 1 to 10000")
     console = Console(stderr=True)
     with tempfile.TemporaryDirectory(prefix="segue-kills-") as folder:
         tried = Tried(Path(folder), options.seed)
-        tried.go(count, console.print)
+        tried.go(count, run_of(options).say)
     rows = tried.rows()
     print_rows(rows, Console(), f"segue index killed {tried.killed} times")
     for text in tried.wrong:
         console.print(text, markup=False)
-    if options.json is not None:
-        Report("kills", rows, {"seed": options.seed, "files": FILES}).write(options.json)
-    return 1 if tried.wrong else 0
+    report = Report("kills", rows, {"seed": options.seed, "files": FILES})
+    return max(publish(options, report), int(bool(tried.wrong)))
 
 
 @dataclass
@@ -89,6 +88,7 @@ class Tried:
         """Kill that often."""
         rounds, longest_s = 0, 20.0
         while self.killed < count:
+            reached(say, self.killed, count)
             rounds += 1
             changed = self.change()
             if rounds % WHOLE == 0:

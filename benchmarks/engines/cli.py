@@ -8,6 +8,8 @@ from typing import Any, Final
 from rich.console import Console
 
 from benchmarks.errors import BenchError
+from benchmarks.harness import check_folder
+from benchmarks.report.run import publish, run_of
 
 THREADS_HELP: Final = "of the CPU engine, to compare batches on several cores (default 2; 1 skips it)"
 MOST_THREADS: Final = 64
@@ -41,9 +43,7 @@ def engines(options: argparse.Namespace) -> int:
     from .report import markdown, show
     from .timing import keep_memory
 
-    for path in (options.json, options.markdown):
-        if path is not None and not path.parent.is_dir():
-            raise BenchError(f"{path}: its folder does not exist; make it or write elsewhere")
+    check_folder(options.markdown)
     if not 1 <= options.threads <= MOST_THREADS:
         raise BenchError(f"--threads {options.threads}: give a number from 1 to {MOST_THREADS}")
     settings = EngineBenchOptions(
@@ -60,13 +60,11 @@ def engines(options: argparse.Namespace) -> int:
     )
     if options.quick:
         settings = replace(settings, quick=True, seconds=min(1.5, settings.seconds), scenes=4)
-    report = measure(settings, Console(stderr=True).print)
+    report = measure(settings, run_of(options).say)
     show(report.rows, Console())
-    if options.json is not None:
-        report.write(options.json)
     if options.markdown is not None:
-        options.markdown.write_text(markdown(report.rows, dict(report.to_json()["env"])), encoding="utf-8")  # type: ignore[call-overload]
-    return 0
+        options.markdown.write_text(markdown(report.rows, report.to_json()["env"]), encoding="utf-8")
+    return publish(options, report)
 
 
 def parse_batches(text: str) -> tuple[int, ...]:

@@ -30,7 +30,8 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
 from benchmarks.errors import BenchError
-from benchmarks.harness import Report, Row, check_folder, print_rows
+from benchmarks.harness import Report, Row, print_rows
+from benchmarks.report.run import publish, run_of
 from benchmarks.served import ROOT, Served, cores, free_port, served
 from benchmarks.soak import Sample, ServerProbe, second_half, slope
 from benchmarks.streams import Shape, write_stream
@@ -378,11 +379,8 @@ def add_obs_stream(kinds: "argparse._SubParsersAction[argparse.ArgumentParser]")
 
 def obs_stream(options: argparse.Namespace) -> int:
     """``segue bench obs-stream``."""
-    check_folder(options.json)
     console = Console()
     asked = StreamOptions(options.minutes, options.kills, options.seed)
-    report = measure(options.catalog, asked, console.print)
+    report = measure(options.catalog, asked, run_of(options).say)
     print_rows(report.rows, console, f"a stream of {options.minutes:g} minutes with the real OBS")
-    if options.json is not None:
-        report.write(options.json)
-    return 0
+    return publish(options, report)
