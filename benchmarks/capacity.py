@@ -22,7 +22,7 @@ import numpy as np
 from .errors import BenchError
 from .harness import Report, Row
 from .report.counts import needed
-from .report.interval import intervals, of_turns
+from .report.interval import intervals, of_turns, percentiles
 from .report.progress import reached
 from .served import Served, cores, free_port, loaded, served
 from .streams import FPS, write_stream
@@ -191,7 +191,7 @@ def freshness(late_ms: Sequence[float], sessions: int, server: str = SEGUE, duri
         return []
     labels: Labels = {"server": server, "sessions": sessions}
     labels |= {"while": during} if during else {}
-    spread = intervals(late_ms, lambda part: np.percentile(part, given))
+    spread = intervals(late_ms, percentiles(given))
     return [
         Row(f"freshness_p{at}_ms", float(value), len(late_ms), "ms", labels, within)
         for at, value, within in zip(given, np.percentile(late_ms, given), spread, strict=True)

@@ -80,6 +80,8 @@ def add_retrieval(kinds: Any) -> None:
 def retrieval(options: argparse.Namespace) -> int:
     for path in (options.markdown, options.picture, options.lists):
         check_folder(path)
+    if options.quick:
+        options.seconds, options.no_steering, options.seeds = quick(options)
     for option, (corpora, default) in OPTION_CORPORA.items():
         if options.corpus not in corpora and getattr(options, option) != default:
             name = "class" if option == "classes" else option.replace("_", "-")
@@ -91,6 +93,14 @@ def retrieval(options: argparse.Namespace) -> int:
 
         torch.set_num_threads(options.threads)
     return {"synth": synth, "emomv": emomv, "real": real, "mgsv": mgsv}[options.corpus](options)
+
+
+def quick(options: argparse.Namespace) -> tuple[float, bool, int | None]:
+    """Seconds, whether dials are left out, and seeds, of ``--quick``; what was given stays."""
+    if options.corpus != "real":
+        return options.seconds, options.no_steering, options.seeds or 1
+    asked = options.seconds != OPTION_CORPORA["seconds"][1]
+    return options.seconds if asked else 20.0, True, options.seeds
 
 
 def synth(options: argparse.Namespace) -> int:

@@ -15,6 +15,7 @@ import subprocess
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from rich.table import Table
 
 from .errors import BenchError
 from .report.counts import enough, needed
-from .report.interval import intervals
+from .report.interval import intervals, percentiles
 from .report.known import asked, better
 from .report.machine import cpu_name, machine, versions
 
@@ -139,7 +140,7 @@ def percentile_rows(samples_ms: Sequence[float], **labels: str | int | float) ->
     if not samples_ms:
         return []
     values = np.percentile(np.asarray(samples_ms, dtype=np.float64), given)
-    spread = intervals(samples_ms, lambda part: np.percentile(part, given))
+    spread = intervals(samples_ms, percentiles(given))
     return [
         Row(f"p{percent}_ms", float(value), len(samples_ms), "ms", labels, interval)
         for percent, value, interval in zip(given, values, spread, strict=True)
@@ -186,6 +187,7 @@ def environment() -> dict[str, str | int | float]:
     }
 
 
+@cache
 def commit() -> str:
     """The commit of the code that ran, with ``+`` at its end if the tree differs; ``unknown`` outside a checkout."""
     root = Path(__file__).parent.parent

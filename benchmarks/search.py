@@ -21,7 +21,7 @@ from .engines.timing import in_turns, keep_memory, on_one_core, ratio_of, rows_o
 from .errors import BenchError
 from .harness import Report, Row
 from .report.counts import enough
-from .report.interval import interval
+from .report.interval import interval, mean
 from .report.progress import counted
 from .report.run import publish, run_of
 
@@ -135,7 +135,7 @@ def measure(
         for name, run in searches.items():
             shares = recalls(run(queries[:QUERIES], ROWS), truth)
             own: dict[str, str | int | float] = {"vectors": size, "way": name}
-            yield Row("recall", float(np.mean(shares)), QUERIES, "", own, interval(shares, np.mean, drift=0.0))
+            yield Row("recall", float(np.mean(shares)), QUERIES, "", own, interval(shares, mean, drift=0.0))
 
 
 def clustered(rng: np.random.Generator, rows: int, dim: int) -> Floats:

@@ -9,10 +9,12 @@ from rich.console import Console
 
 from benchmarks.errors import BenchError
 from benchmarks.harness import check_folder
+from benchmarks.report.progress import expect
 from benchmarks.report.run import publish, run_of
 
 THREADS_HELP: Final = "of the CPU engine, to compare batches on several cores (default 2; 1 skips it)"
 MOST_THREADS: Final = 64
+START_S, PARTS = 20.0, 8  # about what it takes: engines' own starts, and graphs with what is measured of them all
 
 
 def add_engines(kinds: Any) -> None:
@@ -60,7 +62,9 @@ def engines(options: argparse.Namespace) -> int:
     )
     if options.quick:
         settings = replace(settings, quick=True, seconds=min(1.5, settings.seconds), scenes=4)
-    report = measure(settings, run_of(options).say)
+    say = run_of(options).say
+    expect(say, START_S + PARTS * settings.seconds)
+    report = measure(settings, say)
     show(report.rows, Console())
     if options.markdown is not None:
         options.markdown.write_text(markdown(report.rows, report.to_json()["env"]), encoding="utf-8")

@@ -22,7 +22,7 @@ import numpy as np
 
 from benchmarks.harness import Row
 from benchmarks.report.counts import needed
-from benchmarks.report.interval import interval, intervals
+from benchmarks.report.interval import interval, intervals, percentiles
 
 try:
     import resource
@@ -88,7 +88,7 @@ def rows_of(times: Times, labels: Labels) -> list[Row]:
     """``p50_ms`` and, of enough runs, ``p99_ms`` by the wall, ``cpu_p50_ms`` by processor time."""
     count = len(times.wall)
     given = [percent for percent in (50, 99) if count >= needed(percent)]
-    spread = intervals(times.wall, lambda part: np.percentile(part, given))
+    spread = intervals(times.wall, percentiles(given))
     walls = zip(given, np.percentile(times.wall, given), spread, strict=True)
     return [
         *(Row(f"p{percent}_ms", float(value), count, "ms", labels, within) for percent, value, within in walls),

@@ -31,6 +31,7 @@ from websockets.exceptions import ConnectionClosed
 
 from benchmarks.errors import BenchError
 from benchmarks.harness import Report, Row, print_rows
+from benchmarks.report.progress import expect
 from benchmarks.report.run import publish, run_of
 from benchmarks.served import ROOT, Served, cores, free_port, served
 from benchmarks.soak import Sample, ServerProbe, second_half, slope
@@ -381,6 +382,7 @@ def obs_stream(options: argparse.Namespace) -> int:
     """``segue bench obs-stream``."""
     console = Console()
     asked = StreamOptions(options.minutes, options.kills, options.seed)
+    expect(run_of(options).say, 60 * options.minutes)
     report = measure(options.catalog, asked, run_of(options).say)
     print_rows(report.rows, console, f"a stream of {options.minutes:g} minutes with the real OBS")
     return publish(options, report)

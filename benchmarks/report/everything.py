@@ -22,13 +22,14 @@ from benchmarks.errors import BenchError
 from benchmarks.harness import Report
 
 from .progress import expect, reached
-from .reading import ALL, join, part_of, read
+from .reading import ALL, part_of, read
 from .run import publish_document, run_of, shown
-from .show import print_document
+from .show import WIDE, print_document
 
 TRACKS: Final = 12
 VIDEO_S: Final = 20
 STOP_S: Final = 10.0
+PREPARE_S: Final = 40.0
 MISSING: Final = "the package "  # how segue's own message of a package that is not installed begins
 
 
@@ -77,8 +78,8 @@ def add_all(kinds: Any) -> None:
     parser = kinds.add_parser(
         ALL, help="latency, engines, search, index, deblocking, capacity, and more without --quick"
     )
+    parser.add_argument("source", type=Path, nargs="?", metavar="SOURCE", help="a video file (default: the studio's)")
     parser.add_argument("--music", type=Path, metavar="FOLDER", help="folder of music (default: the studio's)")
-    parser.add_argument("--video", type=Path, metavar="FILE", help="a video file (default: the studio's)")
     parser.add_argument("--only", action="append", choices=known, metavar="NAME", help=f"one of {', '.join(known)}")
     parser.add_argument("--quick", action="store_true", help="each of the first six, quickly: below 5 minutes")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the rows to FILE")
@@ -91,15 +92,14 @@ def every(options: argparse.Namespace) -> int:
               and (not options.only or step.kind in options.only)]  # fmt: skip
     if not chosen:
         raise BenchError(f"--only {', '.join(options.only)}: none of these is quick; leave out --quick")
-    console = Console()
+    console = Console(width=None if sys.stdout.isatty() else WIDE)
     found: list[dict[str, Any]] = []
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="segue-bench-")))
-        stack.callback(lambda: None)
         run.say("making music, a catalogue and a video")
         times = [step.quick[0] if options.quick and step.quick else step.about_s for step in chosen]
-        expect(run.say, 25 + sum(times))
-        material = prepare(folder, options.music, options.video)
+        expect(run.say, PREPARE_S + sum(times))
+        material = prepare(folder, options.music, options.source)
         try:
             for number, step in enumerate(chosen):
                 run.say(f"{step.kind}, {number + 1} of {len(chosen)}")
@@ -122,8 +122,8 @@ def finish(options: argparse.Namespace, found: Sequence[dict[str, Any]], failure
     run.published = True
     own = Report(ALL, [], {}).to_json(run.to_json(failure))
     own["parts"] = [document["parts"][0] for document in found]
-    for key in ("rows", "curves"):
-        own[key] = join([own, *found])[key]
+    own["rows"] = [row for document in found for row in document["rows"]]
+    own["curves"] = [{"bench": document["bench"]} | curve for document in found for curve in document["curves"]]
     if failure:
         publish_document(options, own)
     return own

@@ -46,7 +46,7 @@ def clocks_mhz() -> list[float]:
         return []
     found = [float(line.partition(":")[2]) for line in info.read_text().splitlines() if line.startswith("cpu MHz")]
     allowed = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set(range(len(found)))
-    return [mhz for core, mhz in enumerate(found) if core in allowed]
+    return [round(mhz, 1) for core, mhz in enumerate(found) if core in allowed]
 
 
 def ram_gb() -> float:

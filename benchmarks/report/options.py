@@ -15,9 +15,9 @@ QUICK: Final[Mapping[str, tuple[str, Mapping[str, Any]]]] = {
     "soak": ("two minutes of load", {"minutes": 2.0}),
     "faults": ("damaged input and bad clients only", {"only": ["fuzz", "clients"]}),
     "deblocking": ("8 seconds, one bit rate", {"seconds": 8.0, "kbit": [1500]}),
-    "variants": ("three of them, 8 seconds of each video", {"seconds": 8.0, "only": ["bars", "mirrored", "24 fps"]}),
+    "variants": ("three of them, 8 seconds of each video", {"seconds": 8.0, "only": ["recoded", "mirrored", "24 fps"]}),
     "studio": ("20 pairs", {"pairs": 20}),
-    "retrieval": ("one seed, 20 seconds of real videos without dials", {"seeds": 1}),
+    "retrieval": ("one seed; real: 20 seconds of each video, without dials", {}),  # by corpus, in cli_retrieval
     "obs-first": ("two starts of each sort", {"times": 2}),
     "obs-ways": ("one turn, five cuts, 5 seconds", {"turns": 1, "cuts": 5, "seconds": 5.0}),
     "obs-stream": ("five minutes, one kill", {"minutes": 5.0, "kills": 1}),

@@ -28,7 +28,9 @@ h1 { font-size: 1.5rem; margin: 0 0 .25rem } h2 { font-size: 1.1rem; margin: 2re
 p, dd { margin: .25rem 0 } .dim, figcaption { color: var(--dim) }
 .bad { color: var(--bad) } .good { color: var(--good) }
 .banner { border: 1px solid var(--bad); border-radius: 6px; padding: .5rem .75rem; margin: 1rem 0 }
-dl { display: grid; grid-template-columns: max-content 1fr; gap: .1rem 1rem } dt { color: var(--dim) } dd { margin: 0 }
+dl { display: grid; grid-template-columns: max-content 1fr; gap: .1rem 1rem } dt { color: var(--dim) }
+dd { margin: 0; min-width: 0; overflow-wrap: anywhere }
+@media (max-width: 40rem) { dl { display: block } dd { margin-bottom: .4rem } }
 figure { margin: 0; padding: .75rem; background: var(--card); border: 1px solid var(--line); border-radius: 6px }
 figcaption { font-size: .85rem; margin-top: .5rem }
 svg { display: block; width: 100%%; height: auto; font: 12px system-ui, sans-serif; overflow: visible }

@@ -22,7 +22,7 @@ LINES: Final[Sequence[tuple[str, tuple[str, ...], bool]]] = (
     ("decode a frame", ("decode",), False),
     ("convert, optical flow and appearance of a sampled frame, each", ("convert", "flow", "appearance"), False),
     ("clip tower", ("clip tower",), False),
-    ("search, matcher and ranking (sum of their medians)", ("search", "matcher", "rank"), True),
+    ("search, matcher and ranking (sum of their medians)", ("search", "re-rank", "rank"), True),
     ("**newest frame in hand to message out**", ("end to end",), False),
 )
 

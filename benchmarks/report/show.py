@@ -1,8 +1,9 @@
 """``segue bench show REPORT.json...``: reports that were written before, as a table or a page; compared, judged."""
 
 import argparse
+import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from rich.console import Console
 from rich.markup import escape
@@ -13,6 +14,8 @@ from .conditions import is_missed
 from .options import add_report
 from .reading import join, read
 from .run import publish_document, run_of
+
+WIDE: Final = 140  # characters, where no terminal says
 
 
 def add_show(kinds: Any) -> None:
@@ -26,7 +29,7 @@ def add_show(kinds: Any) -> None:
 def show(options: argparse.Namespace) -> int:
     """Raises `BenchError` for a file that is no report."""
     document = join([read(path) for path in options.reports])
-    print_document(document, Console())
+    print_document(document, Console(width=None if sys.stdout.isatty() else WIDE))
     run_of(options).published = True
     return publish_document(options, document)
 

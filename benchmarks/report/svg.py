@@ -62,7 +62,7 @@ class Axis:
         return log_ticks(self.low, self.high) if self.log else ticks(self.low, self.high)
 
 
-def ticks(low: float, high: float, about: int = 5) -> list[float]:
+def ticks(low: float, high: float, about: int = 6) -> list[float]:
     """Round numbers from ``low`` to ``high``, a step of 1, 2 or 5 times a power of ten."""
     raw = (high - low) / about
     power = 10.0 ** math.floor(math.log10(raw)) if raw > 0 else 1.0
