@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
@@ -51,12 +52,34 @@ MODULES = {
 }
 NOT_MEASURED = ("show", "readme")  # kinds that read reports
 FUNCTIONS = {"all": "every"}  # kinds whose function has another name
+# kind -> the module and its function that adds the kind's arguments, in the order of the help
+ADDED = {
+    "retrieval": "cli_retrieval:add_retrieval",
+    "engines": "engines.cli:add_engines",
+    "search": "search:add_search",
+    "kills": "kills:add_kills",
+    "index": "index:add_index",
+    "deblocking": "deblocking:add_deblocking",
+    "variants": "variants:add_variants",
+    "starts": "starts:add_starts",
+    "obs-play": "obs.play:add_obs_play",
+    "studio": "studio_like:add_studio",
+    "obs-first": "obs.first:add_obs_first",
+    "obs-ways": "obs.ways:add_obs_ways",
+    "obs-stream": "obs.stream:add_obs_stream",
+    "all": "report.everything:add_all",
+    "show": "report.show:add_show",
+    "readme": "report.readme:add_readme",
+}
 USER_ERRORS = (BenchError, CatalogError, EngineError, StreamError, TowersError)
 
 
 def main(command: str, argv: Sequence[str]) -> int:
-    """Run ``segue bench``; returns the exit code. Raises ``USER_ERRORS``."""
+    """Run ``segue bench``; returns the exit code. Raises ``USER_ERRORS``, and ``ModuleNotFoundError`` for a kind whose
+    packages are not installed."""
     top = parser(command)
+    if argv and (error := top.get_default("absent").get(argv[0])) is not None:
+        raise error
     options = top.parse_args(argv)
     make_quick(options, kinds_of(top)[options.kind])
     options.run = run = Run(options)
@@ -127,42 +150,24 @@ def parser(command: str = "bench") -> argparse.ArgumentParser:
     )
     faults_kind.add_argument("--seed", type=int, default=1, help="of random choices (default 1)")
     faults_kind.add_argument("--json", type=Path, metavar="FILE", help="write the rows to FILE")
-    from .cli_retrieval import add_retrieval
-    from .deblocking import add_deblocking
-    from .engines.cli import add_engines
-    from .index import add_index
-    from .kills import add_kills
-    from .obs.first import add_obs_first
-    from .obs.play import add_obs_play
-    from .obs.stream import add_obs_stream
-    from .obs.ways import add_obs_ways
-    from .report.everything import add_all
-    from .report.readme import add_readme
-    from .report.show import add_show
-    from .search import add_search
-    from .starts import add_starts
-    from .studio_like import add_studio
-    from .variants import add_variants
-
-    add_retrieval(kinds)
-    add_engines(kinds)
-    add_search(kinds)
-    add_kills(kinds)
-    add_index(kinds)
-    add_deblocking(kinds)
-    add_variants(kinds)
-    add_starts(kinds)
-    add_obs_play(kinds)
-    add_studio(kinds)
-    add_obs_first(kinds)
-    add_obs_ways(kinds)
-    add_obs_stream(kinds)
-    add_all(kinds)
+    top.set_defaults(absent=add_kinds(kinds))
     for kind, own in kinds.choices.items():
-        add_common(kind, own)
-    add_show(kinds)
-    add_readme(kinds)
+        if kind not in NOT_MEASURED:
+            add_common(kind, own)
     return top
+
+
+def add_kinds(kinds: Any) -> dict[str, ModuleNotFoundError]:
+    """Add the kinds of ``ADDED``; those whose packages are not here, with what is missing. So a machine that has
+    little more than a runtime for networks can run ``engines``."""
+    absent = {}
+    for kind, place in ADDED.items():
+        module, _, function = place.partition(":")
+        try:
+            getattr(importlib.import_module(f"benchmarks.{module}"), function)(kinds)
+        except ModuleNotFoundError as error:
+            absent[kind] = error
+    return absent
 
 
 def capacity(options: argparse.Namespace) -> int:

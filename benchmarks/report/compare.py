@@ -2,8 +2,9 @@
 
 Two figures agree if they differ by no more than their intervals allow together (the root of the sum of the squares of
 their half widths). A comparison of many rows must not cry at the one in twenty that is outside by chance: a verdict
-needs as much more as the number of rows demands (Bonferroni); what lies between is told as ``perhaps``. A row without
-an interval was measured once: half as much again is what it must differ by, unless it is a count, which is exact.
+needs as much more as the number of rows demands (Bonferroni); what lies between is told as ``perhaps``. Of a row
+without an interval nothing is known but one figure: where it changed by half it is ``perhaps``, unless it is a count or
+a recall, which are exact.
 """
 
 import math
@@ -113,7 +114,7 @@ def judge(old: Mapping[str, Any], new: Mapping[str, Any], rows: int) -> Verdict:
     word, perhaps = SAME, False
     if abs(difference) > margin:
         word = word_of(better(metric, unit), difference > 0, metric, unit)
-        perhaps = abs(difference) <= max(margin, noise * wider(rows))
+        perhaps = not is_known(old, new, metric, unit) or abs(difference) <= max(margin, noise * wider(rows))
     scale = max(abs(was), 1e-12)
     return Verdict(
         str(new["bench"]), metric, labels(new), unit, was, now, difference / scale, margin / scale, word, perhaps
@@ -126,11 +127,16 @@ def exact(metric: str, unit: str) -> bool:
 
 def allowed(old: Mapping[str, Any], new: Mapping[str, Any], metric: str, unit: str) -> float:
     """By how much the two may differ by chance."""
-    halves = [half_width(row) for row in (old, new)]
-    if all(half is None for half in halves):
-        return 0.0 if exact(metric, unit) or is_recall(metric) else ONCE * abs(float(old["value"]))
-    known = [half for half in halves if half is not None]
+    if not is_known(old, new, metric, unit):
+        return ONCE * abs(float(old["value"]))
+    known = [half for half in map(half_width, (old, new)) if half is not None] or [0.0]
     return math.hypot(known[0], known[-1])  # one that was measured once is taken to be as sure as the other
+
+
+def is_known(old: Mapping[str, Any], new: Mapping[str, Any], metric: str, unit: str) -> bool:
+    """Whether anything tells how much the figure changes by itself."""
+    measured = half_width(old) is not None or half_width(new) is not None
+    return measured or exact(metric, unit) or is_recall(metric)
 
 
 def half_width(row: Mapping[str, Any]) -> float | None:

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import t
+from scipy.special import stdtrit  # Student's quantiles; scipy.stats takes a second to import
 
 Values = NDArray[np.float64]
 Statistic = Callable[[Values], Any]  # (..., n) -> (...), or (figures, ...) of several
@@ -47,7 +47,7 @@ def intervals(samples: Sequence[float], statistic: Statistic, drift: float = DRI
     drawn = np.concatenate([np.atleast_2d(statistic(values[pick])) for pick in picks(len(values))], axis=1)
     low, high = np.percentile(drawn, LEVEL, axis=1)
     # A handful of blocks shows less spread than there is: as t is wider than the normal distribution.
-    wider = float(t.ppf(0.975, min(BLOCKS, len(values)) - 1)) / 1.96
+    wider = float(stdtrit(min(BLOCKS, len(values)) - 1, 0.975)) / 1.96
     low = middle - np.hypot(wider * np.maximum(middle - low, 0.0), drift * middle)
     high = middle + np.hypot(wider * np.maximum(high - middle, 0.0), drift * middle)
     return [(float(a), float(b)) for a, b in zip(low, high, strict=True)]
@@ -87,5 +87,5 @@ def of_turns(values: Sequence[float]) -> Interval | None:
     turns = np.asarray(values, np.float64)
     if len(turns) < 2:
         return None
-    half = float(t.ppf(0.975, len(turns) - 1) * turns.std(ddof=1) / np.sqrt(len(turns)))
+    half = float(stdtrit(len(turns) - 1, 0.975) * turns.std(ddof=1) / np.sqrt(len(turns)))
     return float(turns.mean()) - half, float(turns.mean()) + half
