@@ -21,6 +21,9 @@ import numpy as np
 
 from .errors import BenchError
 from .harness import Report, Row
+from .report.counts import needed
+from .report.interval import intervals, of_turns, percentiles
+from .report.progress import reached
 from .served import Served, cores, free_port, loaded, served
 from .streams import FPS, write_stream
 
@@ -144,6 +147,7 @@ def cost_rows(bench: Bench, repeats: int, others: Sequence[str], say: Say) -> li
     trials_of: dict[str, list[Trial]] = {name: [] for name in (DECODE_ONLY, SEGUE, *others)}
     for turn in range(repeats):
         for name, trials in trials_of.items():
+            reached(say, turn * len(trials_of) + list(trials_of).index(name) + 0.2, repeats * len(trials_of))
             with bench.server(name) as server:
                 trials.append(bench.trial(server, 1, name))
             if trials[-1].refused:
@@ -151,14 +155,24 @@ def cost_rows(bench: Bench, repeats: int, others: Sequence[str], say: Say) -> li
             say(f"turn {turn + 1}/{repeats}  {name}: {1000 * trials[-1].cost:.1f} ms of CPU for a second of stream")
     costs = {name: [trial.cost for trial in trials] for name, trials in trials_of.items()}
     rows = [
-        Row("cost_cpu_s", float(np.median(values)), repeats, "s/s", {"server": name, "sessions": 1, **spread(values)})
+        Row(
+            "cost_cpu_s",
+            float(np.median(values)),
+            repeats,
+            "s/s",
+            {"server": name, "sessions": 1, **spread(values)},
+            of_turns(values),
+        )
         for name, values in costs.items()
     ]
     for other in (DECODE_ONLY, *others):
         ratios = [ours / theirs for ours, theirs in zip(costs[SEGUE], costs[other], strict=True)]
         rows.append(
-            Row(f"cost_ratio_{other.replace('-', '_')}", float(np.median(ratios)), repeats, "ratio", spread(ratios))
-        )
+            Row(
+                f"cost_ratio_{other.replace('-', '_')}", float(np.median(ratios)), repeats, "ratio",
+                spread(ratios), of_turns(ratios),
+            )
+        )  # fmt: skip
     for name in (SEGUE, *others):
         rows += freshness([late for trial in trials_of[name] for late in trial.late_ms], 1, name)
         share = float(np.median([100 * trial.share for trial in trials_of[name]]))
@@ -170,29 +184,34 @@ def spread(values: Sequence[float]) -> dict[str, float]:
     return {"least": round(min(values), 4), "most": round(max(values), 4)}
 
 
-def freshness(late_ms: Sequence[float], sessions: int, server: str = SEGUE) -> list[Row]:
-    """From the end of a second to its message."""
+def freshness(late_ms: Sequence[float], sessions: int, server: str = SEGUE, during: str = "") -> list[Row]:
+    """From the end of a second to its message; as many percentiles as there are messages for."""
+    given = [percent for percent in (50, 95, 99) if len(late_ms) >= needed(percent)]
     if not late_ms:
         return []
-    values = np.percentile(late_ms, (50, 95, 99))
+    labels: Labels = {"server": server, "sessions": sessions}
+    labels |= {"while": during} if during else {}
+    spread = intervals(late_ms, percentiles(given))
     return [
-        Row(f"freshness_p{at}_ms", float(value), len(late_ms), "ms", {"server": server, "sessions": sessions})
-        for at, value in zip((50, 95, 99), values, strict=True)
+        Row(f"freshness_p{at}_ms", float(value), len(late_ms), "ms", labels, within)
+        for at, value, within in zip(given, np.percentile(late_ms, given), spread, strict=True)
     ]
 
 
 def search_rows(bench: Bench, others: Sequence[str], say: Say) -> list[Row]:
     """How many sessions one core holds, and freshness at four fifths of what decoding alone holds."""
-    floor = most_sessions(bench, DECODE_ONLY, say)
-    full, eased = (most_sessions(bench, name, say) for name in (SEGUE, EASED))
+    tried: list[Row] = []
+    floor = most_sessions(bench, DECODE_ONLY, say, tried)
+    full, eased = (most_sessions(bench, name, say, tried) for name in (SEGUE, EASED))
     on: Labels = {"server_cores": len(bench.on)}
     rows = [
+        *tried,
         Row("max_sessions_decode_only", floor, 1, "sessions", on),
         Row("max_sessions", eased, 1, "sessions", on),
         Row("max_sessions_in_full", full, 1, "sessions", on),
     ]
     for name in others:
-        most = most_sessions(bench, name, say)
+        most = most_sessions(bench, name, say, rows)
         rows.append(Row(f"max_sessions_{name}", most, 1, "sessions", {"server_cores": len(bench.on)}))
     crowd = max(1, int(0.8 * floor))
     for name in (SEGUE, EASED):
@@ -206,8 +225,9 @@ def search_rows(bench: Bench, others: Sequence[str], say: Say) -> list[Row]:
     return rows
 
 
-def most_sessions(bench: Bench, name: str, say: Say) -> int:
-    """The largest number of sessions that the server holds; the search starts from the cost of one."""
+def most_sessions(bench: Bench, name: str, say: Say, rows: list[Row]) -> int:
+    """The largest number of sessions that the server holds; the search starts from the cost of one. How late
+    messages were at each number goes to ``rows``."""
 
     def holds(count: int) -> bool:
         with bench.server(name) as server:
@@ -215,7 +235,9 @@ def most_sessions(bench: Bench, name: str, say: Say) -> int:
         late_ms = float(np.percentile(trial.late_ms, 95)) if trial.late_ms else 0.0
         held = trial.share >= ENOUGH and late_ms <= LATE_MS and not trial.refused
         paced = f", pace {trial.pace}" * bool(trial.pace)
-        say(f"{name}, {count} sessions: {100 * trial.share:.0f}% of the frames, p95 {late_ms:.0f} ms late{paced}")
+        late = f", p95 {late_ms:.0f} ms late" * (len(trial.late_ms) >= needed(95))
+        say(f"{name}, {count} sessions: {100 * trial.share:.0f}% of the frames{late}{paced}")
+        rows.extend(freshness(trial.late_ms, count, name, "searching"))
         return held
 
     with bench.server(name) as server:

@@ -1,4 +1,4 @@
-"""``segue bench KIND``: one measurement a kind, a table on the terminal, flat rows with ``--json``."""
+"""``segue bench KIND``: one measurement a kind; a table, rows with ``--json``, a page with ``--html``."""
 
 import argparse
 import importlib
@@ -16,7 +16,8 @@ from stream.errors import StreamError
 from towers.errors import TowersError
 
 from .errors import BenchError
-from .harness import check_folder
+from .report.options import add_common, make_quick
+from .report.run import Run, publish
 from .stopping import stopped_by_sigterm
 
 FAULTS = (
@@ -46,7 +47,12 @@ MODULES = {
     "obs-first": "obs.first",
     "obs-ways": "obs.ways",
     "obs-stream": "obs.stream",
+    "all": "report.everything",
+    "show": "report.show",
+    "readme": "report.readme",
 }
+NOT_MEASURED = ("show", "readme")  # kinds that read reports
+FUNCTIONS = {"all": "every"}  # kinds whose function has another name
 # kind -> the module and its function that adds the kind's arguments, in the order of the help
 ADDED = {
     "retrieval": "cli_retrieval:add_retrieval",
@@ -62,6 +68,9 @@ ADDED = {
     "obs-first": "obs.first:add_obs_first",
     "obs-ways": "obs.ways:add_obs_ways",
     "obs-stream": "obs.stream:add_obs_stream",
+    "all": "report.everything:add_all",
+    "show": "report.show:add_show",
+    "readme": "report.readme:add_readme",
 }
 USER_ERRORS = (BenchError, CatalogError, EngineError, StreamError, TowersError)
 
@@ -73,16 +82,31 @@ def main(command: str, argv: Sequence[str]) -> int:
     if argv and (error := top.get_default("absent").get(argv[0])) is not None:
         raise error
     options = top.parse_args(argv)
+    make_quick(options, kinds_of(top)[options.kind])
+    options.run = run = Run(options)
     with stopped_by_sigterm():
-        return run_kind(options)
+        run.begin(measured=options.kind not in NOT_MEASURED)
+        try:
+            return run_kind(options)
+        except BaseException as error:
+            run.give_up(error)
+            raise
+        finally:
+            run.end()
 
 
 def run_kind(options: argparse.Namespace) -> int:
     """Run the measurement that ``options.kind`` names, print it and write it."""
-    name = options.kind.replace("-", "_")
+    name = FUNCTIONS.get(options.kind, options.kind.replace("-", "_"))
     module = MODULES.get(options.kind)
     run = OWN[name] if module is None else getattr(importlib.import_module(f"benchmarks.{module}"), name)
     return int(run(options))
+
+
+def kinds_of(top: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
+    """Kind -> its parser."""
+    action = next(action for action in top._actions if isinstance(action, argparse._SubParsersAction))
+    return dict(action.choices)
 
 
 def parser(command: str = "bench") -> argparse.ArgumentParser:
@@ -104,7 +128,7 @@ def parser(command: str = "bench") -> argparse.ArgumentParser:
         "--quick", action="store_true", help="cost and freshness of one session only, below 45 s"
     )
     capacity_kind.add_argument("--seconds", type=float, default=20.0, help="of each trial (default 20)")
-    capacity_kind.add_argument("--compare", choices=("fastrtc",), help="a server on this package as well")
+    capacity_kind.add_argument("--beside", choices=("fastrtc",), help="a server on this package as well")
     capacity_kind.add_argument("--fastrtc-python", metavar="PYTHON", help="interpreter that has it (default: this one)")
     capacity_kind.add_argument("--json", type=Path, metavar="FILE", help="write the rows to FILE")
     live_kind = kinds.add_parser(
@@ -131,6 +155,9 @@ def parser(command: str = "bench") -> argparse.ArgumentParser:
     faults_kind.add_argument("--seed", type=int, default=1, help="of random choices (default 1)")
     faults_kind.add_argument("--json", type=Path, metavar="FILE", help="write the rows to FILE")
     top.set_defaults(absent=add_kinds(kinds))
+    for kind, own in kinds.choices.items():
+        if kind not in NOT_MEASURED:
+            add_common(kind, own)
     return top
 
 
@@ -151,45 +178,34 @@ def capacity(options: argparse.Namespace) -> int:
     from .capacity import CapacityOptions, measure
     from .harness import print_rows
 
-    check_folder(options.json)
-    compare, python = options.compare is not None, options.fastrtc_python or sys.executable
+    compare, python = options.beside is not None, options.fastrtc_python or sys.executable
     quick = CapacityOptions(seconds=8.0, repeats=1, search=False, compare=compare, python=python)
-    console = Console(stderr=True)
     settings = quick if options.quick else CapacityOptions(seconds=options.seconds, compare=compare, python=python)
-    report = measure(options.catalog, settings, console.print)
+    report = measure(options.catalog, settings, options.run.say)
     print_rows(report.rows, Console(), "640x360 at 30 a second, H.264, one core")
-    if options.json is not None:
-        report.write(options.json)
-    return 0
+    return publish(options, report)
 
 
 def live(options: argparse.Namespace) -> int:
     from .harness import print_rows
     from .live import LiveBenchOptions, measure
 
-    check_folder(options.json)
-    console = Console(stderr=True)
     full = LiveBenchOptions(jobs=options.jobs, videos=tuple(options.video), catalog=options.catalog)
     quick = replace(full, scenes=4, pairings=1, publishers=1, cut=1, grown=(20, 1000), grown_scenes=2)
-    report = measure(quick if options.quick else full, console.print)
+    report = measure(quick if options.quick else full, options.run.say)
     print_rows(report.rows, Console(), f"{report.settings['tracks']} tracks of {report.settings['styles']} styles")
-    if options.json is not None:
-        report.write(options.json)
-    return 0
+    return publish(options, report)
 
 
 def soak(options: argparse.Namespace) -> int:
     from .harness import print_rows
     from .soak import SoakOptions, measure
 
-    check_folder(options.json)
     settings = SoakOptions(options.minutes, options.sessions, bundle=options.bundle)
-    report = measure(options.catalog, settings, Console(stderr=True).print)
+    report = measure(options.catalog, settings, options.run.say)
     title = f"{options.sessions} sessions of 320x180 at 15 a second, {options.minutes:g} minutes"
     print_rows([row for row in report.rows if "minute" not in row.labels], Console(), title)
-    if options.json is not None:
-        report.write(options.json)
-    return 0
+    return publish(options, report)
 
 
 def faults(options: argparse.Namespace) -> int:
@@ -197,15 +213,12 @@ def faults(options: argparse.Namespace) -> int:
     from .faults.run import measure
     from .harness import print_rows
 
-    check_folder(options.json)
     console = Console(stderr=True)
-    report, broken = measure(options.catalog, options.only or FAULTS, options.seed, console.print)
+    report, broken = measure(options.catalog, options.only or FAULTS, options.seed, options.run.say)
     print_rows(report.rows, Console(), "what happened")
-    if options.json is not None:
-        report.write(options.json)
     for line in broken:
         console.print(line, markup=False)
-    return 1 if broken else 0
+    return max(publish(options, report), int(bool(broken)))
 
 
 def chosen_peers(names: str) -> tuple[str, ...]:
@@ -225,11 +238,10 @@ def latency(options: argparse.Namespace) -> int:
     from .harness import print_percentiles, print_rows
     from .latency import LatencyOptions, measure
 
-    check_folder(options.json)
     bundle = load_bundle(options.bundle or default_bundle(), FEATURES)
     peers = chosen_peers(options.peers)
     settings = LatencyOptions(seconds=options.seconds, threads=options.threads, peers=peers)
-    report = measure(options.source, options.catalog, bundle, settings, Console(stderr=True).print)
+    report = measure(options.source, options.catalog, bundle, settings, options.run.say)
     console = Console()
     title = f"{report.settings['source']}, {report.settings['tracks']} tracks, {report.settings['engine']}"
     print_percentiles(report.rows, "stage", console, title)
@@ -238,9 +250,7 @@ def latency(options: argparse.Namespace) -> int:
             console.print(f"{row.labels['stage']}: {row.value:.1f} times real time")
     if peers:
         print_rows([row for row in report.rows if "stage" not in row.labels], console, "by processor time, in turns")
-    if options.json is not None:
-        report.write(options.json)
-    return 0
+    return publish(options, report)
 
 
 OWN = {"capacity": capacity, "live": live, "soak": soak, "faults": faults, "latency": latency}

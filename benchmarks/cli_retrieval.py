@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from .errors import BenchError
-from .harness import Report, Row
+from .harness import Report, Row, check_folder
+from .report.run import publish
 
 # Option -> the corpora that use it, and its default.
 OPTION_CORPORA: Final[Mapping[str, tuple[tuple[str, ...], object]]] = {
@@ -77,9 +78,10 @@ def add_retrieval(kinds: Any) -> None:
 
 
 def retrieval(options: argparse.Namespace) -> int:
-    for path in (options.json, options.markdown, options.picture, options.lists):
-        if path is not None and not path.parent.is_dir():
-            raise BenchError(f"{path}: its folder does not exist; make it or write elsewhere")
+    for path in (options.markdown, options.picture, options.lists):
+        check_folder(path)
+    if options.quick:
+        options.seconds, options.no_steering, options.seeds = quick(options)
     for option, (corpora, default) in OPTION_CORPORA.items():
         if options.corpus not in corpora and getattr(options, option) != default:
             name = "class" if option == "classes" else option.replace("_", "-")
@@ -91,6 +93,14 @@ def retrieval(options: argparse.Namespace) -> int:
 
         torch.set_num_threads(options.threads)
     return {"synth": synth, "emomv": emomv, "real": real, "mgsv": mgsv}[options.corpus](options)
+
+
+def quick(options: argparse.Namespace) -> tuple[float, bool, int | None]:
+    """Seconds, whether dials are left out, and seeds, of ``--quick``; what was given stays."""
+    if options.corpus != "real":
+        return options.seconds, options.no_steering, options.seeds or 1
+    asked = options.seconds != OPTION_CORPORA["seconds"][1]
+    return options.seconds if asked else 20.0, True, options.seeds
 
 
 def synth(options: argparse.Namespace) -> int:
@@ -115,16 +125,14 @@ def synth(options: argparse.Namespace) -> int:
     )
     claims = f"| claim | difference in R@10, both ways | here |\n|---|---|---|\n{lines}" if lines else ""
     settings: dict[str, str | int | float] = {"corpus": corpus.name, "gallery": queries, "seeds": len(seeds)}
-    finish(options, rows, claims, settings, f"Gallery of {queries} pairs, {len(seeds)} seeds, 95% intervals")
-    return 0
+    return finish(options, rows, claims, settings, f"Gallery of {queries} pairs, {len(seeds)} seeds, 95% intervals")
 
 
 def emomv(options: argparse.Namespace) -> int:
     from .retrieval_emomv import measure
 
     rows, settings = measure(options.data, tuple(range(options.seeds or 5)), say)
-    finish(options, rows, "", settings, "EmoMV-C")
-    return 0
+    return finish(options, rows, "", settings, "EmoMV-C")
 
 
 def real(options: argparse.Namespace) -> int:
@@ -161,13 +169,11 @@ def real(options: argparse.Namespace) -> int:
     print(text)  # noqa: T201
     if options.markdown is not None:
         options.markdown.write_text(text, encoding="utf-8")
-    if options.json is not None:
-        report.write(options.json)
     if options.picture is not None:
         from .real_picture import picture
 
         picture(report.rows, options.picture)
-    return 0
+    return publish(options, report)
 
 
 def mgsv(options: argparse.Namespace) -> int:
@@ -182,14 +188,12 @@ def mgsv(options: argparse.Namespace) -> int:
     print(text)  # noqa: T201
     if options.markdown is not None:
         options.markdown.write_text(text, encoding="utf-8")
-    if options.json is not None:
-        Report("retrieval", rows, settings).write(options.json)
-    return 0
+    return publish(options, Report("retrieval", rows, settings))
 
 
 def finish(
     options: argparse.Namespace, rows: list[Row], more: str, settings: dict[str, str | int | float], title: str
-) -> None:
+) -> int:
     """Print the tables, and write the files that the options name."""
     from .table import markdown, picture
 
@@ -197,10 +201,9 @@ def finish(
     print(text)  # noqa: T201
     if options.markdown is not None:
         options.markdown.write_text(text, encoding="utf-8")
-    if options.json is not None:
-        Report("retrieval", rows, settings).write(options.json)
     if options.picture is not None:
         picture(rows, "r10" if options.corpus == "synth" else "map", options.picture, title)
+    return publish(options, Report("retrieval", rows, settings))
 
 
 def known(plan: Any) -> str:

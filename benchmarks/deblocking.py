@@ -26,6 +26,9 @@ from stream.sources.webrtc.decoding import FrameDecoder
 
 from .errors import BenchError
 from .harness import Report, Row, print_rows
+from .report.interval import of_turns
+from .report.progress import reached
+from .report.run import publish, run_of
 from .streams import FPS, HEIGHT, WIDTH
 
 CODEC: Final = RTCRtpCodecParameters(mimeType="video/H264", clockRate=90_000, payloadType=96)
@@ -51,20 +54,22 @@ class DecodeResult:
     cpu_s: float
 
 
-def measure(source: str, options: DeblockingOptions) -> Report:
+def measure(source: str, options: DeblockingOptions, say: Any = None) -> Report:
     """Raises `BenchError` for impossible options, and the errors of opening and decoding ``source``."""
     if options.seconds < PARTS or not options.kbit or min(options.kbit) < 1:
         raise BenchError(f"{options.seconds} s at {options.kbit} kbit/s: give at least {PARTS} s and rates above 0")
     rows: list[Row] = []
-    for kbit in options.kbit:
+    for number, kbit in enumerate(options.kbit):
+        reached(say, number + 0.1, len(options.kbit))
         frames = encode(source, options.seconds, kbit)
         turns = [(decode(frames, True), decode(frames, False)) for _ in range(options.turns)]
         rows += [replace(row, labels={"kbit": kbit, **row.labels}) for row in compare(*turns[0])]
         ratios = [without.cpu_s / full.cpu_s for full, without in turns]
         spread = {"least": round(min(ratios), 3), "most": round(max(ratios), 3)}
         rows.append(
-            Row("decoding_cost_ratio", float(np.median(ratios)), len(ratios), "ratio", {"kbit": kbit, **spread})
-        )
+            Row("decoding_cost_ratio", float(np.median(ratios)), len(ratios), "ratio", {"kbit": kbit, **spread},
+                of_turns(ratios))
+        )  # fmt: skip
     return Report("deblocking", rows, {"source": Path(source).name, "seconds": options.seconds, "size": "640x360"})
 
 
@@ -122,7 +127,8 @@ def compare(full: DecodeResult, without: DecodeResult) -> list[Row]:
             Row("picture_psnr_p5", float(np.percentile(psnr, 5)), count, "dB", labels),
             Row("thumbnail_difference", float(np.mean(thumbs)), count, "grey levels", labels),
             Row("speed_ratio", float(speeds[:, 0].mean() / max(speeds[:, 1].mean(), 1e-9)), count, "ratio", labels),
-            Row("cut_difference_p99", float(np.percentile(cuts, 99)), count, "", labels),
+            Row("cut_difference_p95", float(np.percentile(cuts, 95)), count, "", labels),
+            Row("cut_difference_most", max(cuts, default=0.0), count, "", labels),
         ]
     return rows
 
@@ -137,17 +143,13 @@ def add_deblocking(kinds: Any) -> None:
     """Add ``deblocking`` to the parser of ``segue bench``."""
     parser = kinds.add_parser("deblocking", help="what decoding H.264 without its deblocking filter loses and saves")
     parser.add_argument("source", metavar="SOURCE", help="a video file")
-    parser.add_argument("--seconds", type=int, default=60, help="of it, repeated if it is shorter (default 60)")
+    parser.add_argument("--seconds", type=float, default=60.0, help="of it, repeated if it is shorter (default 60)")
     parser.add_argument("--kbit", type=int, action="append", metavar="N", help="bit rate; may be repeated (1500, 500)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the rows to FILE")
 
 
 def deblocking(options: argparse.Namespace) -> int:
-    if options.json is not None and not options.json.parent.is_dir():
-        raise BenchError(f"{options.json}: its folder does not exist; make it or write elsewhere")
-    settings = DeblockingOptions(options.seconds, tuple(options.kbit or DeblockingOptions.kbit))
-    report = measure(options.source, settings)
-    print_rows(report.rows, Console(), f"{report.settings['source']}, one key frame in {options.seconds} s")
-    if options.json is not None:
-        report.write(options.json)
-    return 0
+    settings = DeblockingOptions(round(options.seconds), tuple(options.kbit or DeblockingOptions.kbit))
+    report = measure(options.source, settings, run_of(options).say)
+    print_rows(report.rows, Console(), f"{report.settings['source']}, one key frame in {settings.seconds} s")
+    return publish(options, report)

@@ -28,7 +28,10 @@ from catalog.scan import scan
 
 from .engines.timing import on_one_core
 from .errors import BenchError
-from .harness import Report, Row, check_folder, print_rows
+from .harness import Report, Row, print_rows
+from .report.interval import of_turns
+from .report.progress import reached
+from .report.run import publish, run_of
 
 ROOT: Final = Path(__file__).parent.parent
 TRACKS: Final = 8  # of the studio, where no folder is given
@@ -62,10 +65,9 @@ def add_index(kinds: Any) -> None:
 
 
 def index(options: argparse.Namespace) -> int:
-    check_folder(options.json)
     if options.rounds < 1:
         raise BenchError("--rounds must be at least 1")
-    console = Console(stderr=True)
+    run_now = run_of(options)
     with ExitStack() as stack:
         folder = options.music
         if folder is None:
@@ -74,14 +76,12 @@ def index(options: argparse.Namespace) -> int:
         files, seconds = music_of(folder)
         core = stack.enter_context(on_one_core())
         rounds = 1 if options.quick else options.rounds
-        rows = list(measure(folder, files, seconds, rounds, not options.quick, console.print))
+        rows = run_now.keep(measure(folder, files, seconds, rounds, not options.quick, run_now.say))
     title = f"{len(files)} files, {seconds:.0f} s of music, one core"
     print_rows(rows, Console(), title)
-    if options.json is not None:
-        pinned = "none" if core is None else core
-        settings: dict[str, str | int | float] = {"files": len(files), "music_s": seconds, "pinned to core": pinned}
-        Report("index", rows, settings).write(options.json)
-    return 0
+    pinned = "none" if core is None else core
+    settings: dict[str, str | int | float] = {"files": len(files), "music_s": seconds, "pinned to core": pinned}
+    return publish(options, Report("index", rows, settings))
 
 
 def make_music(folder: Path) -> None:
@@ -116,6 +116,7 @@ def measure(
     if rival:
         run(rivals(files[:1]))  # it compiles for half a minute on a fresh machine
     for number in range(rounds):
+        reached(say, number + 0.1, rounds + 1)
         say(f"round {number + 1} of {rounds}")
         with tempfile.TemporaryDirectory(prefix="segue-bench-") as scratch:
             ours.append(run([sys.executable, "segue.py", "index", str(folder), "-c", f"{scratch}/c", "--jobs", "1"]))
@@ -126,8 +127,9 @@ def measure(
             yield from rows_of(name, took, seconds)
     if rival:
         ratios = [their.cpu_s / our.cpu_s for our, their in zip(ours, theirs, strict=True)]
-        yield Row("faster_than_rival", float(np.median(ratios)), rounds, "", {"rival": RIVAL})
+        yield Row("faster_than_rival", float(np.median(ratios)), rounds, "", {"rival": RIVAL}, of_turns(ratios))
     if stages:
+        reached(say, rounds, rounds + 1)
         say("stages")
         yield from stage_rows(folder, seconds)
 
@@ -136,7 +138,8 @@ def rows_of(name: str, took: Sequence[Took], seconds: float) -> Iterator[Row]:
     """Speeds by the median time, and the highest peak."""
     labels = {"of": name}
     for metric, times in (("x_real_time", [t.cpu_s for t in took]), ("wall_x_real_time", [t.wall_s for t in took])):
-        yield Row(metric, seconds / float(np.median(times)), len(took), "", labels)
+        speeds = of_turns([seconds / time for time in times])
+        yield Row(metric, seconds / float(np.median(times)), len(took), "", labels, speeds)
     yield Row("slowest_x_real_time", seconds / max(t.cpu_s for t in took), len(took), "", labels)
     yield Row("peak_mb", max(t.peak_mb for t in took), len(took), "MB", labels)
 

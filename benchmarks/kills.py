@@ -32,6 +32,8 @@ from catalog.verify import verify
 from .errors import BenchError
 from .harness import Report, Row, print_rows
 from .kills_index import Rebuilt
+from .report.progress import reached
+from .report.run import publish, run_of
 
 RATE_HZ: Final = 22_050
 TRACK_S: Final = 12.0
@@ -53,25 +55,22 @@ def add_kills(kinds: Any) -> None:
 
 def kills(options: argparse.Namespace) -> int:
     """0 where nothing was lost, else 1."""
-    if options.json is not None and not options.json.parent.is_dir():
-        raise BenchError(f"{options.json}: its folder does not exist; make it or write elsewhere")
     count = 8 if options.quick else options.count
     if not 1 <= count <= 10_000:
         raise BenchError("--count must be from 1 to 10000")
     console = Console(stderr=True)
     with tempfile.TemporaryDirectory(prefix="segue-kills-") as folder:
         tried = Tried(Path(folder), options.seed)
-        tried.begin(-(-count // 3), console.print)
-        tried.go(count - count // 3, console.print)
+        say = run_of(options).say
+        tried.begin(-(-count // 3), say)
+        tried.go(count - count // 3, say)
         rebuilt = Rebuilt(Path(folder) / "rebuilt", tried.random)
-        rebuilt.go(count // 3, console.print)
+        rebuilt.go(count // 3, say)
     rows, wrong = tried.rows() + rows_of(rebuilt), tried.wrong + rebuilt.wrong
     print_rows(rows, Console(), f"killed {tried.killed + rebuilt.killed} times")
     for text in wrong:
         console.print(text, markup=False)
-    if options.json is not None:
-        Report("kills", rows, {"seed": options.seed, "files": FILES}).write(options.json)
-    return 1 if wrong else 0
+    return max(publish(options, Report("kills", rows, {"seed": options.seed, "files": FILES})), int(bool(wrong)))
 
 
 def rows_of(rebuilt: Rebuilt) -> list[Row]:
@@ -116,6 +115,7 @@ class Tried:
         """Kill until it was that often."""
         rounds, longest_s = 0, 20.0
         while self.killed < count:
+            reached(say, self.killed, count)
             rounds += 1
             changed = self.change()
             if rounds % WHOLE == 0:

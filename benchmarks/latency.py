@@ -31,8 +31,9 @@ from stream.sources.pull.pull import Pull
 from stream.watch import watch_fast, watch_paced
 
 from .errors import BenchError
-from .harness import Report, Row, percentile_rows
+from .harness import Curve, Report, Row, curve_of, percentile_rows
 from .peers import peer_rows
+from .report.progress import expect
 
 END_TO_END: Final = "end to end"
 STAGES: Final = (*stopwatch.STAGES, END_TO_END)
@@ -63,6 +64,10 @@ class Durations:
         names = [*order, *(name for name in self.samples if name not in order)]
         return [row for name in names for row in percentile_rows(self.samples.get(name, []), stage=name, **labels)]
 
+    def curves(self) -> list[Curve]:
+        """How the samples of each stage are distributed."""
+        return [curve_of(samples, "ms", stage=name) for name, samples in self.samples.items() if samples]
+
 
 def measure(
     source: str, folder: Path, bundle: Bundle, options: LatencyOptions, say: Callable[[str], None] = lambda _: None
@@ -74,6 +79,7 @@ def measure(
             engine.warmup()
             runtime = Runtime(engine, catalog)
             watch = Durations()
+            expect(say, options.seconds)
             passes = _play(source, runtime, options.seconds, watch)
             if not watch.samples[END_TO_END]:
                 raise BenchError(f"{source}: gave no suggestions, so there is nothing to time; take a longer video")
@@ -89,7 +95,7 @@ def measure(
             }
         finally:
             engine.close()
-    return Report("latency", rows, settings)
+    return Report("latency", rows, settings, watch.curves())
 
 
 def _play(source: str, runtime: Runtime, seconds: float, watch: Durations) -> int:

@@ -34,6 +34,7 @@ from .auto import auto_rows, play_auto
 from .drawn import DrawnCatalog
 from .footage import answer_all, lists_of
 from .harness import Report, Row
+from .report.progress import reached
 from .served import cores, free_port, loaded, served
 from .steadiness import Sounds, steadiness_rows
 from .streams import write_stream
@@ -155,6 +156,7 @@ def write_music(joins: Sequence[Join], folder: Path, say: Say) -> dict[str, str]
             )
             soundfile.write(folder / f"{title}.flac", render(whole, MUSIC_S, MUSIC_RATE_HZ), MUSIC_RATE_HZ)
             styles[title] = latent.style
+        reached(say, joined.number + 1, 5 * len(joins))
         if joined.number % 10 == 9:
             say(f"music of {joined.number + 1}/{len(joins)} joins")
     return styles
@@ -219,6 +221,7 @@ def reaction_rows(runtime: Runtime, known: Known, joins: Sequence[Join], say: Sa
         by_chance += sum(str(rng.choice(list(pairs.TEMPO_OF))) in hop.styles for hop in listed)
         if reaction is not None:
             reactions.append(reaction)
+        reached(say, 0.3 + 0.4 * (number + 1) / len(joins), 1)
         if number % 20 == 19:
             say(f"{number + 1}/{len(joins)} joins, median so far {np.median(reactions):.1f} s")
     return [

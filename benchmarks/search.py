@@ -20,6 +20,10 @@ from rich.console import Console
 from .engines.timing import in_turns, keep_memory, on_one_core, ratio_of, rows_of
 from .errors import BenchError
 from .harness import Report, Row
+from .report.counts import enough
+from .report.interval import interval, mean
+from .report.progress import counted
+from .report.run import publish, run_of
 
 SIZES: Final = (1_000, 10_000, 100_000, 1_000_000)
 QUICK_SIZES: Final = (1_000, 10_000, 100_000)
@@ -66,8 +70,6 @@ def search(options: argparse.Namespace) -> int:
     from .harness import print_rows
     from .search_servers import search_server
 
-    if options.json is not None and not options.json.parent.is_dir():
-        raise BenchError(f"{options.json}: its folder does not exist; make it or write elsewhere")
     if not 1 <= options.dim <= 4096 or not 1 <= options.together <= 1024:
         raise BenchError("--dim must be from 1 to 4096, --together from 1 to 1024")
     if options.index is not None:
@@ -75,20 +77,18 @@ def search(options: argparse.Namespace) -> int:
     if options.vectors is not None:
         return compact(options)
     sizes, seconds = (QUICK_SIZES, 1.0) if options.quick else (SIZES, options.seconds)
-    console = Console(stderr=True)
+    run = run_of(options)
     with on_one_core() as core:
-        rows = list(measure(sizes, options.dim, options.together, seconds, console.print))
+        rows = enough(run.keep(measure(sizes, options.dim, options.together, seconds, run.say)))
     shown = [
         row for row in rows if row.metric in ("p50_ms", "cpu_p50_ms", "ratio", "recall") and "reason" not in row.labels
     ]
     print_rows(shown, Console(), f"{ROWS} nearest of N vectors of {options.dim}")
     for row in rows:
         if row.metric == "available" and not row.value:
-            console.print(f"{row.labels['way']}: {row.labels['reason']}", markup=False)
-    if options.json is not None:
-        pinned = "none" if core is None else core
-        Report("search", rows, {"dim": options.dim, "rows": ROWS, "pinned to core": pinned}).write(options.json)
-    return 0
+            run.say(f"{row.labels['way']}: {row.labels['reason']}")
+    pinned = "none" if core is None else core
+    return publish(options, Report("search", rows, {"dim": options.dim, "rows": ROWS, "pinned to core": pinned}))
 
 
 def compact(options: argparse.Namespace) -> int:
@@ -99,16 +99,13 @@ def compact(options: argparse.Namespace) -> int:
 
     if options.vectors < LEAST_COMPACT:
         raise BenchError(f"--vectors must be at least {LEAST_COMPACT}: fewer are compared exactly")
-    console = Console(stderr=True)
+    run = run_of(options)
     keep_memory()
     with on_one_core() as core, threadpool_limits(1):  # threads of BLAS spin for 10 ms after the exact index's products
-        rows = list(measure_compact(options.vectors, options.dim, options.catalogue, console.print))
+        rows = enough(run.keep(measure_compact(options.vectors, options.dim, options.catalogue, run.say)))
     print_rows(rows, Console(), f"The compact index, {options.vectors} segments")
-    if options.json is not None:
-        Report("search", rows, {"dim": options.dim, "pinned to core": "none" if core is None else core}).write(
-            options.json
-        )
-    return 0
+    pinned = "none" if core is None else core
+    return publish(options, Report("search", rows, {"dim": options.dim, "pinned to core": pinned}))
 
 
 def measure(
@@ -119,7 +116,7 @@ def measure(
     methods = ways()
     for way in methods:
         yield Row("available", float(not way.reason), 1, "", {"way": way.name, "reason": way.reason})
-    for size in sizes:
+    for size in counted(sizes, say, lambda size: seconds + size / 20_000):
         say(f"{size} vectors")
         rng = np.random.default_rng(size)
         vectors = clustered(rng, size, dim)
@@ -138,9 +135,9 @@ def measure(
             clock = "wall" if name in ON_GPU else "cpu"
             yield Row("ratio", ratio_of(samples, times["faiss-cpu-flat", count], clock), len(samples.wall), "", labels)
         for name, run in searches.items():
-            yield Row(
-                "recall", recall(run(queries[:QUERIES], ROWS), truth), QUERIES, "", {"vectors": size, "way": name}
-            )
+            shares = recalls(run(queries[:QUERIES], ROWS), truth)
+            own: dict[str, str | int | float] = {"vectors": size, "way": name}
+            yield Row("recall", float(np.mean(shares)), QUERIES, "", own, interval(shares, mean, drift=0.0))
 
 
 def clustered(rng: np.random.Generator, rows: int, dim: int) -> Floats:
@@ -172,11 +169,15 @@ def exact(vectors: Floats, queries: Floats, block: int = 100_000) -> NDArray[np.
 
 
 def recall(rows: NDArray[np.int64], truth: NDArray[np.int64]) -> float:
-    shares = [
+    return float(np.mean(recalls(rows, truth)))
+
+
+def recalls(rows: NDArray[np.int64], truth: NDArray[np.int64]) -> list[float]:
+    """Of each query: the share of its nearest rows that were found."""
+    return [
         len(set(result.tolist()) & set(nearest.tolist())) / len(nearest)
         for result, nearest in zip(rows, truth, strict=True)
     ]
-    return float(np.mean(shares))
 
 
 def ways() -> list[Way]:

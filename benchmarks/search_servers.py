@@ -25,6 +25,8 @@ from catalog.records import Filters, Floats, Track
 
 from .errors import BenchError
 from .harness import Report, Row, print_rows
+from .report.counts import enough
+from .report.run import publish, run_of
 from .search_data import catalogue_queries, catalogue_rows, queries_of, shape_of, tracks_of
 
 VECTORS: Final = 100_000
@@ -49,12 +51,10 @@ class Every:
 def search_server(options: argparse.Namespace) -> int:
     """``segue bench search --index ADDRESS [--vectors N]``"""
     with tempfile.TemporaryDirectory() as folder:
-        console = Console(stderr=True)
-        rows = list(measure_server(options.index, options.vectors or VECTORS, options.dim, Path(folder), console.print))
+        run, count = run_of(options), options.vectors or VECTORS
+        rows = enough(run.keep(measure_server(options.index, count, options.dim, Path(folder), run.say)))
     print_rows(rows, Console(), f"{shown_index(options.index)}, {options.vectors or VECTORS} segments")
-    if options.json is not None:
-        Report("search", rows, {"dim": options.dim}).write(options.json)
-    return 0
+    return publish(options, Report("search", rows, {"dim": options.dim}))
 
 
 def measure_server(address: str, count: int, dim: int, folder: Path, say: Callable[[str], None]) -> Iterator[Row]:

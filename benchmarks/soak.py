@@ -27,6 +27,7 @@ from catalog.clips import CLIPS
 
 from .errors import BenchError
 from .harness import Report, Row
+from .report.progress import expect
 from .served import Served, cores, free_port, pin, served
 from .streams import SMALL, write_stream
 
@@ -105,6 +106,7 @@ def measure(catalog: Path, options: SoakOptions, say: Say) -> Report:
     """Raises `BenchError` for a time or a count that measures nothing, without /proc, and if the load fails."""
     if not (math.isfinite(options.minutes) and options.minutes > 0) or options.sessions < 1:
         raise BenchError(f"{options.minutes:g} minutes of {options.sessions} sessions measure nothing; give more")
+    expect(say, 60 * options.minutes + options.idle_s + options.grace_s + SPARE_S)
     available = cores()
     on, load_on = available[:1], available[1:] or available
     samples: list[Sample] = []

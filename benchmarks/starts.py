@@ -31,7 +31,9 @@ from features.decode.sound import decode
 from features.spec import MUSIC_RATE_HZ
 
 from .errors import BenchError
-from .harness import Report, Row, check_folder
+from .harness import Report, Row
+from .report.progress import reached
+from .report.run import publish, run_of
 
 Floats = NDArray[np.float64]
 RATE_HZ: Final = 44_100
@@ -142,6 +144,7 @@ def measure(options: StartsOptions, say: Callable[[str], None]) -> Report:
                 say(f"{kind}: this ffmpeg has no encoder for it")
         with serving(list(tracks.values())) as url, browsing(options.browser, f"{url}/") as browser:
             for place, (kind, path) in enumerate(tracks.items()):
+                reached(say, place, len(tracks))
                 for at_s in options.places_s:
                     where = f"/tracks/{place:016x}/audio"
                     for metric, url_of, begin_s in (
@@ -315,13 +318,9 @@ def add_starts(kinds: Any) -> None:
 
 
 def starts(options: argparse.Namespace) -> int:
-
-    check_folder(options.json)
     settings = StartsOptions(options.browser)
     if options.quick:
         settings = StartsOptions(options.browser, 60.0, (41.0,), ("mp3 VBR V2", "vorbis 44.1 kHz", "wav"))
-    report = measure(settings, Console(stderr=True).print)
+    report = measure(settings, run_of(options).say)
     print_table(report, Console())
-    if options.json is not None:
-        report.write(options.json)
-    return 0
+    return publish(options, report)

@@ -18,12 +18,12 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from rich.console import Console
 
 from features import spec
 
 from .errors import BenchError
-from .harness import Report, Row
+from .harness import Report, Row, check_folder
+from .report.run import publish, run_of
 
 RATE_HZ: Final = 22_050
 STEPS: Final = 200  # of the quantile function
@@ -56,22 +56,18 @@ def add_studio(kinds: Any) -> None:
 
 
 def studio(options: argparse.Namespace) -> int:
-    for path in (options.json, options.picture):
-        if path is not None and not path.parent.is_dir():
-            raise BenchError(f"{path}: its folder does not exist; make it or write elsewhere")
+    check_folder(options.picture)
     if options.pairs < 1:
         raise BenchError(f"--pairs {options.pairs}: draw at least one")
     real = read_real(options.real)
     began = time.monotonic()
     fields, beside = measure(options.pairs, options.seed, options.jobs)
-    Console(stderr=True).print(f"{options.pairs} pairs in {time.monotonic() - began:.0f} s")
+    run_of(options).say(f"{options.pairs} pairs in {time.monotonic() - began:.0f} s")
     rows = [*quantile_rows(fields, real), *tie_rows(fields, beside)]
     print(show(rows, real))  # noqa: T201
-    if options.json is not None:
-        Report("studio", rows, {"pairs": options.pairs, "seed": options.seed}).write(options.json)
     if options.picture is not None:
         picture(fields, real, options.picture)
-    return 0
+    return publish(options, Report("studio", rows, {"pairs": options.pairs, "seed": options.seed}))
 
 
 @dataclass(frozen=True, slots=True)

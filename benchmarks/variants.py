@@ -318,17 +318,14 @@ def variants(options: argparse.Namespace) -> int:
     from engines.bundle import default_bundle, load_bundle
     from features.spec import FEATURES
 
-    from .harness import check_folder
+    from .report.run import publish, run_of
 
-    check_folder(options.json)
     bundle = load_bundle(options.bundle or default_bundle(), FEATURES)
     names = options.only or [*VARIANTS, *MASTERS]
-    say = Console(stderr=True).print
+    say = run_of(options).say
     report = measure(options.videos, options.catalog, bundle, names, options.seconds, options.tracks, say)
     Console().print(table_of(report.rows))
-    if options.json is not None:
-        report.write(options.json)
-    return 0
+    return publish(options, report)
 
 
 def table_of(rows: Sequence[Row]) -> Any:

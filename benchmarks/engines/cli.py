@@ -8,9 +8,13 @@ from typing import Any, Final
 from rich.console import Console
 
 from benchmarks.errors import BenchError
+from benchmarks.harness import check_folder
+from benchmarks.report.progress import expect
+from benchmarks.report.run import publish, run_of
 
 THREADS_HELP: Final = "of the CPU engine, to compare batches on several cores (default 2; 1 skips it)"
 MOST_THREADS: Final = 64
+START_S, PARTS = 20.0, 8  # about what it takes: engines' own starts, and graphs with what is measured of them all
 
 
 def add_engines(kinds: Any) -> None:
@@ -41,9 +45,7 @@ def engines(options: argparse.Namespace) -> int:
     from .report import markdown, show
     from .timing import keep_memory
 
-    for path in (options.json, options.markdown):
-        if path is not None and not path.parent.is_dir():
-            raise BenchError(f"{path}: its folder does not exist; make it or write elsewhere")
+    check_folder(options.markdown)
     if not 1 <= options.threads <= MOST_THREADS:
         raise BenchError(f"--threads {options.threads}: give a number from 1 to {MOST_THREADS}")
     settings = EngineBenchOptions(
@@ -60,13 +62,13 @@ def engines(options: argparse.Namespace) -> int:
     )
     if options.quick:
         settings = replace(settings, quick=True, seconds=min(1.5, settings.seconds), scenes=4)
-    report = measure(settings, Console(stderr=True).print)
+    say = run_of(options).say
+    expect(say, START_S + PARTS * settings.seconds)
+    report = measure(settings, say)
     show(report.rows, Console())
-    if options.json is not None:
-        report.write(options.json)
     if options.markdown is not None:
-        options.markdown.write_text(markdown(report.rows, dict(report.to_json()["env"])), encoding="utf-8")  # type: ignore[call-overload]
-    return 0
+        options.markdown.write_text(markdown(report.rows, report.to_json()["env"]), encoding="utf-8")
+    return publish(options, report)
 
 
 def parse_batches(text: str) -> tuple[int, ...]:

@@ -21,6 +21,8 @@ from typing import Any, Final, TypeVar
 import numpy as np
 
 from benchmarks.harness import Row
+from benchmarks.report.counts import needed
+from benchmarks.report.interval import interval, intervals, percentiles
 
 try:
     import resource
@@ -83,13 +85,14 @@ def keep_memory() -> bool:
 
 
 def rows_of(times: Times, labels: Labels) -> list[Row]:
-    """``p50_ms`` and ``p99_ms`` by the wall, ``cpu_p50_ms`` by processor time."""
+    """``p50_ms`` and, of enough runs, ``p99_ms`` by the wall, ``cpu_p50_ms`` by processor time."""
     count = len(times.wall)
-    half, most = np.percentile(times.wall, (50, 99))
+    given = [percent for percent in (50, 99) if count >= needed(percent)]
+    spread = intervals(times.wall, percentiles(given))
+    walls = zip(given, np.percentile(times.wall, given), spread, strict=True)
     return [
-        Row("p50_ms", float(half), count, "ms", labels),
-        Row("p99_ms", float(most), count, "ms", labels),
-        Row("cpu_p50_ms", float(np.median(times.cpu)), count, "ms", labels),
+        *(Row(f"p{percent}_ms", float(value), count, "ms", labels, within) for percent, value, within in walls),
+        Row("cpu_p50_ms", float(np.median(times.cpu)), count, "ms", labels, interval(times.cpu)),
     ]
 
 
@@ -99,7 +102,7 @@ def ratio_of(times: Times, reference: Times, clock: str = "cpu") -> float:
 
 
 def median_row(metric: str, samples: Sequence[float], labels: Labels, unit: str = "ms") -> Row:
-    return Row(metric, float(np.median(samples)), len(samples), unit, labels)
+    return Row(metric, float(np.median(samples)), len(samples), unit, labels, interval(samples))
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from benchmarks.harness import Report, Row
+from benchmarks.report.progress import counted
 from benchmarks.streams import write_stream
 
 from .outcome import Outcome, SkippedError
@@ -29,7 +30,7 @@ def measure(catalog: Path, names: Sequence[str], seed: int, say: Callable[[str],
     broken: list[str] = []
     with tempfile.TemporaryDirectory(prefix="segue-faults-") as folder:
         stream = write_stream(Path(folder) / "stream.mp4", STREAM_S)
-        for name in names:
+        for name in counted(names, say):
             own = Path(folder) / name
             own.mkdir()
             begun_s = time.monotonic()

@@ -153,11 +153,9 @@ def obs_first(options: argparse.Namespace) -> int:
     """Run the kind and print it."""
     from rich.console import Console
 
-    from benchmarks.harness import check_folder, print_rows
+    from benchmarks.harness import print_rows
+    from benchmarks.report.run import publish, run_of
 
-    check_folder(options.json)
-    report = measure(options.catalog, FirstOptions(options.times), Console(stderr=True).print)
+    report = measure(options.catalog, FirstOptions(options.times), run_of(options).say)
     print_rows(report.rows, Console(), "OBS, 640x360 at 20 a second, software GL")
-    if options.json is not None:
-        report.write(options.json)
-    return 0
+    return publish(options, report)

@@ -17,7 +17,8 @@ from typing import Any
 from rich.console import Console
 
 from benchmarks.errors import BenchError
-from benchmarks.harness import Report, check_folder, print_rows
+from benchmarks.harness import Report, print_rows
+from benchmarks.report.run import publish, run_of
 from stream.obs.address import parse_address, password_of
 from stream.obs.errors import ObsError
 
@@ -54,7 +55,6 @@ def add_obs_play(kinds: Any) -> None:
 
 
 def obs_play(options: argparse.Namespace) -> int:
-    check_folder(options.json)
     try:
         address = parse_address(options.obs, password_of(options.obs_password_file, os.environ))
     except ObsError as error:
@@ -62,8 +62,6 @@ def obs_play(options: argparse.Namespace) -> int:
     settings = ObsBenchOptions(address, cuts=options.obs_cuts)
     if options.quick:
         settings = ObsBenchOptions(address, starts=1, changes=2, steps=1, ducks=1, seconds=120.0, cuts=options.obs_cuts)
-    report = measure(settings, Console(stderr=True).print)
+    report = measure(settings, run_of(options).say)
     print_rows(report.rows, Console(), "OBS's own recording against what was asked")
-    if options.json is not None:
-        report.write(options.json)
-    return 0
+    return publish(options, report)

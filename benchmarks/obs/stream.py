@@ -22,7 +22,9 @@ import httpx
 from rich.console import Console
 
 from benchmarks.errors import BenchError
-from benchmarks.harness import Report, check_folder, print_rows
+from benchmarks.harness import Report, print_rows
+from benchmarks.report.progress import expect
+from benchmarks.report.run import publish, run_of
 from benchmarks.served import ROOT, Served, cores, free_port, served
 from benchmarks.soak import ServerProbe
 from benchmarks.streams import Shape, write_stream
@@ -92,11 +94,9 @@ def add_obs_stream(kinds: "argparse._SubParsersAction[argparse.ArgumentParser]")
 
 def obs_stream(options: argparse.Namespace) -> int:
     """``segue bench obs-stream``."""
-    check_folder(options.json)
     console = Console()
     asked = StreamOptions(options.minutes, options.kills, options.seed)
-    report = measure(options.catalog, asked, console.print)
+    expect(run_of(options).say, 60 * options.minutes)
+    report = measure(options.catalog, asked, run_of(options).say)
     print_rows(report.rows, console, f"a stream of {options.minutes:g} minutes with the real OBS")
-    if options.json is not None:
-        report.write(options.json)
-    return 0
+    return publish(options, report)

@@ -296,7 +296,7 @@ def add_obs_ways(kinds: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     kind.add_argument("--turns", type=int, default=2, help="of each way (default 2)")
     kind.add_argument("--cuts", type=int, default=20, help="of each turn (default 20)")
     kind.add_argument("--seconds", type=float, default=10.0, help="of CPU time, each turn (default 10)")
-    kind.add_argument("--way", action="append", choices=WAYS, help="only this one; repeatable")
+    kind.add_argument("--only", "--way", dest="way", action="append", choices=WAYS, help="only this one; repeatable")
     kind.add_argument("--json", type=Path, metavar="FILE", help="write the rows to FILE")
 
 
@@ -304,12 +304,10 @@ def obs_ways(options: argparse.Namespace) -> int:
     """Run the kind and print it."""
     from rich.console import Console
 
-    from benchmarks.harness import check_folder, print_rows
+    from benchmarks.harness import print_rows
+    from benchmarks.report.run import publish, run_of
 
-    check_folder(options.json)
     settings = WaysOptions(options.turns, options.cuts, options.seconds, tuple(options.way or WAYS))
-    report = measure(options.catalog, settings, Console(stderr=True).print)
+    report = measure(options.catalog, settings, run_of(options).say)
     print_rows(report.rows, Console(), "OBS, 640x360 at 20 a second, software GL")
-    if options.json is not None:
-        report.write(options.json)
-    return 0
+    return publish(options, report)

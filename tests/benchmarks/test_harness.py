@@ -10,11 +10,11 @@ from benchmarks.harness import Report, Row, environment, percentile_rows, print_
 
 
 def test_percentiles_of_known_samples() -> None:
-    rows = percentile_rows([float(v) for v in range(101)], stage="decode")
+    rows = percentile_rows([v / 5 for v in range(501)], stage="decode")
     assert [(r.metric, r.value, r.n) for r in rows] == [
-        ("p50_ms", 50.0, 101),
-        ("p95_ms", 95.0, 101),
-        ("p99_ms", 99.0, 101),
+        ("p50_ms", 50.0, 501),
+        ("p95_ms", 95.0, 501),
+        ("p99_ms", 99.0, 501),
     ]
     assert all(r.labels == {"stage": "decode"} and r.unit == "ms" for r in rows)
 
@@ -45,7 +45,7 @@ def test_a_report_is_written_with_its_environment(tmp_path: Path) -> None:
     read = json.loads(target.read_text())
     assert (read["v"], read["bench"], read["env"]["source"]) == (1, "latency", "a.mp4")
     assert read["env"]["cores"] >= 1 and read["env"]["python"] == environment()["python"]
-    assert {row["metric"] for row in read["rows"]} == {"p50_ms", "p95_ms", "p99_ms"}
+    assert {row["metric"] for row in read["rows"]} == {"p50_ms"}  # two samples have no other percentile
 
 
 def test_the_table_shows_each_stage_once(capsys: pytest.CaptureFixture[str]) -> None:

@@ -39,12 +39,13 @@ def test_joined_scenes_are_of_different_styles_and_the_same_each_time() -> None:
 
 
 def test_freshness_and_spread() -> None:
-    rows = freshness([10.0, 20.0, 30.0], 4)
+    rows = freshness([10.0, 20.0, 30.0] * 200, 4)
     assert [(row.metric, row.n, row.labels["sessions"]) for row in rows] == [
-        ("freshness_p50_ms", 3, 4),
-        ("freshness_p95_ms", 3, 4),
-        ("freshness_p99_ms", 3, 4),
+        ("freshness_p50_ms", 600, 4),
+        ("freshness_p95_ms", 600, 4),
+        ("freshness_p99_ms", 600, 4),
     ]
+    assert [row.metric for row in freshness([10.0, 20.0, 30.0], 4)] == ["freshness_p50_ms"]
     assert rows[0].value == 20.0 and freshness([], 4) == []
     assert spread([2.0, 1.0, 3.0]) == {"least": 1.0, "most": 3.0}
 

@@ -1,0 +1,1 @@
+"""Reports of benchmarks: what a run knows of itself, files, pages, comparisons, conditions."""
