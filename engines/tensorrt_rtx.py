@@ -88,7 +88,8 @@ class RtxFlavour(Flavour):
 
     def bundled(self, bundle: Bundle, key: PlanKey, version: str, gpu: Gpu | None) -> bytes | None:
         for plan in bundle.spec(key.graph).plans:
-            fits = gpu is None or gpu.capability in plan.capabilities
+            here = capabilities_of(key.precision) if gpu is None else (gpu.capability,)
+            fits = set(here) <= set(plan.capabilities)
             same = (plan.engine, plan.version, plan.precision, plan.profiles) == (
                 self.name,
                 version,
