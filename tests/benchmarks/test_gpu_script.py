@@ -129,7 +129,8 @@ def test_a_step_that_fails_or_hangs_is_recorded_and_the_rest_goes_on(tmp_path: P
 def test_what_programs_print_does_not_cost_the_report(tmp_path: Path) -> None:
     """More than the report's log holds, and a progress bar in the line that becomes the reason."""
     tools, out = tmp_path / "tools", tmp_path / "out"
-    case = r"""*doctor*) head -c 5000000 /dev/zero | tr '\\0' x;; *"bench search"*) printf '10%%\r20%%\f no room\n'; exit 1;;"""
+    case = r"*doctor*) head -c 5000000 /dev/zero | tr '\0' x;;"
+    case += r"""*"bench search"*) printf '10%%\r20%%\f no room\n'; exit 1;;"""
     done = run(
         *("--no-install", "--python", str(python_that(tools, case)), "--out", str(out), "--work", str(tmp_path / "w"))
     )
