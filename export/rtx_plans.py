@@ -18,6 +18,7 @@ from typing import Any, Final
 
 from engines.bundle import FLOAT32, MANIFEST, Bundle, load_bundle
 from engines.errors import EngineUnavailable
+from engines.manifest import MAX_PLAN_BYTES
 from engines.onnx_engine import choose_precisions
 from engines.plan_cache import PlanCache, default_folder
 from engines.tensorrt_build import Plan, network_of, plans_for
@@ -169,6 +170,11 @@ def add_plans(bundle: Bundle, made: RtxPlans) -> str:
     for graph, entry in manifest["graphs"].items():
         entry["plans"] = [old for old in entry.get("plans", []) if stays(old, made)]
         for plan in (plan for plan in made.plans if plan.graph == graph):
+            if len(plan.data) > MAX_PLAN_BYTES:
+                raise ExportError(
+                    f"bundle {bundle.path}: the plan of {graph} has {len(plan.data)} bytes, one in a bundle may have "
+                    f"{MAX_PLAN_BYTES}; leave --with-plans out: the plans are in the plan folder"
+                )
             packed = lzma.compress(plan.data, lzma.FORMAT_XZ, preset=PRESET)
             digest = hashlib.sha256(packed).hexdigest()
             name = f"{NO_NAME.sub('_', graph)[:LONGEST]}.{plan.precision}.rtx-{digest[:8]}.plan.xz"

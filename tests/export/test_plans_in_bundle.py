@@ -83,3 +83,12 @@ def test_plans_that_are_there_outlive_a_full_disk(folder: Path, monkeypatch: pyt
     after = load_bundle(folder, FEATURES)
     assert [graph for graph, spec in after.manifest.graphs.items() if spec.plans] == [first]
     assert len(list(folder.glob("*.plan.xz"))) == 1
+
+
+def test_a_plan_that_no_bundle_could_hold(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    bundle = load_bundle(folder, FEATURES)
+    monkeypatch.setattr("engines.manifest.MAX_PLAN_BYTES", 1000)
+    monkeypatch.setattr("export.rtx_plans.MAX_PLAN_BYTES", 1000)
+    with pytest.raises(ExportError, match="the plan of mood has 4000 bytes, one in a bundle may have 1000"):
+        add_plans(bundle, made("mood"))
+    assert load_bundle(folder, FEATURES).identity == bundle.identity
