@@ -60,6 +60,10 @@ while (($#)); do
   esac
   shift
 done
+for name in work wheels; do # steps go into folders of their own
+  [[ -z ${!name} || ${!name} == /* ]] || printf -v "$name" '%s' "$PWD/${!name}"
+done
+[[ $python != */* || $python == /* ]] || python=$PWD/$python
 [[ $device =~ ^[0-9]+$ ]] || fail "--device is $device, must be a number"
 [[ -f $bundle/manifest.json ]] || fail "$bundle holds no bundle; name one with --bundle"
 [[ -z $wheels || -f $wheels/SHA256SUMS ]] || fail "$wheels holds no SHA256SUMS; make it with --pack"

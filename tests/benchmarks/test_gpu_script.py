@@ -176,8 +176,12 @@ def test_wheels_in_pieces_are_joined_checked_and_installed(tmp_path: Path) -> No
     assert rows_of(tmp_path / "out")["wheels"]["result"] == "done"
     assert (work / "site" / "carried_here.py").read_text() == "HERE = True\n"
     shutil.rmtree(work)
+    words[-3:] = ["w", "--wheels", "wheels"]
+    run(*words, "--out", "near", cwd=tmp_path)
+    assert rows_of(tmp_path / "near")["wheels"]["result"] == "done"
+    shutil.rmtree(work)
     (wheels / "carried_here-1.0-py3-none-any.whl.part-01").write_bytes(b"damaged")
-    run(*words, "--out", str(tmp_path / "again"))
+    run(*words, "--out", str(tmp_path / "again"), cwd=tmp_path)
     step = rows_of(tmp_path / "again")["wheels"]
     assert step["result"] == "failed (1)" and "did NOT match" in str(step["reason"])
     assert not (work / "site" / "carried_here.py").exists()
