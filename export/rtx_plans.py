@@ -9,7 +9,6 @@ import hashlib
 import json
 import lzma
 import os
-import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -33,8 +32,6 @@ from .errors import ExportError
 from .tensorrt import PlanReport, as_json, compare_graphs
 
 MAX_BUNDLE: Final = 32_000_000  # bytes of a bundle with its plans
-NO_NAME: Final = re.compile(r"[^A-Za-z0-9_-]")  # what a graph may be called by, and a file not everywhere
-LONGEST: Final = 64  # of a graph's name in a file's
 PRESET: Final = 1  # of XZ: a ninth of a plan is left, for 20 ms a megabyte; higher ones gain little
 
 Progress = Callable[[str], None]
@@ -177,7 +174,7 @@ def add_plans(bundle: Bundle, made: RtxPlans) -> str:
                 )
             packed = lzma.compress(plan.data, lzma.FORMAT_XZ, preset=PRESET)
             digest = hashlib.sha256(packed).hexdigest()
-            name = f"{NO_NAME.sub('_', graph)[:LONGEST]}.{plan.precision}.rtx-{digest[:8]}.plan.xz"
+            name = f"{graph}.{plan.precision}.rtx-{digest[:8]}.plan.xz"
             files[name] = packed
             entry["plans"].append(plan_entry(bundle, plan, made.version) | {"file": name, "sha256": digest})
     named = {plan["file"] for entry in manifest["graphs"].values() for plan in entry["plans"]}

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from engines.bundle import Bundle, load_bundle
+from engines.errors import BundleError
 from engines.tensorrt_build import Plan
 from export.errors import ExportError
 from export.rtx_plans import RtxPlans, add_plans
@@ -35,17 +36,23 @@ def folder(tiny_bundle: Path, tmp_path: Path) -> Path:
     return shutil.copytree(tiny_bundle, tmp_path / "bundle")
 
 
-@pytest.mark.parametrize("name", ["../mood", "a/b", "mood\n" * 200])
+@pytest.mark.parametrize("name", ["../mood", "a/b", ".mood", "mood\n", "", "m" * 65, "m\\d", "C:mood"])
 def test_a_graph_whose_name_is_no_file_name(folder: Path, name: str) -> None:
-    def rename(manifest: dict[str, Any]) -> None:
-        manifest["graphs"][name] = {**manifest["graphs"].pop("mood"), "of": "embedding"}
+    """Plans in a bundle and Triton's models are files and folders of that name."""
+    with pytest.raises(BundleError, match=r"a graph is called '.*', must be 1 to 64 characters"):
+        edit(folder, lambda manifest: rename(manifest, name))
 
-    bundle = edit(folder, rename)
+
+def test_a_long_name_that_is_one(folder: Path) -> None:
+    name = "größe of a mood " * 4
+    bundle = edit(folder, lambda manifest: rename(manifest, name))
     assert "holds 1 plans" in add_plans(bundle, made(name))
-    after = load_bundle(folder, FEATURES)
-    (plan,) = after.spec(name).plans
-    assert after.read_plan(name, plan) == name.encode() * 1000
-    assert [file.name for file in folder.parent.iterdir()] == ["bundle"]
+    (plan,) = load_bundle(folder, FEATURES).spec(name).plans
+    assert bundle.read_plan(name, plan) == name.encode() * 1000
+
+
+def rename(manifest: dict[str, Any], name: str) -> None:
+    manifest["graphs"][name] = {**manifest["graphs"].pop("mood"), "of": "embedding"}
 
 
 def test_a_number_that_json_does_not_know(folder: Path) -> None:
