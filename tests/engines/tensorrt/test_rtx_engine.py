@@ -113,6 +113,9 @@ def test_what_was_compiled_is_kept(open_rtx: Open, fakes: Any, bundle: Bundle, p
     other = fakes[1].make_machine(fakes[0], gpu="NVIDIA GeForce Other")
     open_rtx(bundle, on=other).close()
     assert len(list(plans.glob("*.runtime"))) == 12
+    rtx_machine.cache_raises = True  # and so does one that is refused by exception
+    open_rtx(bundle).close()
+    assert {file.read_bytes()[-2:] for file in files} == {b"|4"}
     rtx_machine.cache_works = False
     open_rtx(bundle).close()
     assert rtx_machine.leftovers() == other.leftovers() == {}
