@@ -60,6 +60,10 @@ while (($#)); do
   esac
   shift
 done
+for name in work wheels; do # steps go into folders of their own
+  [[ -z ${!name} || ${!name} == /* ]] || printf -v "$name" '%s' "$PWD/${!name}"
+done
+[[ $python != */* || $python == /* ]] || python=$PWD/$python
 [[ $device =~ ^[0-9]+$ ]] || fail "--device is $device, must be a number"
 [[ -f $bundle/manifest.json ]] || fail "$bundle holds no bundle; name one with --bundle"
 [[ -z $wheels || -f $wheels/SHA256SUMS ]] || fail "$wheels holds no SHA256SUMS; make it with --pack"
@@ -106,7 +110,7 @@ step() {
   if ((status)); then
     failed=1
     reason=$({ grep -m 1 -E '[[:space:]]broken[[:space:]]' "$(log "$name")" ||
-      grep -v '^[[:space:]]*$' "$(log "$name")" | tail -n 1; } | tr -s ' ' | tr '\t|' '  ' | cut -c 1-300 || true)
+      grep -v '^[[:space:]]*$' "$(log "$name")" | tail -n 1; } | tr '\t\r\f|' '    ' | cut -c 1-300 || true)
     printf '   %s: %s\n' "$result" "$reason" >&2
   fi
   record "$name" "$result" "$((SECONDS - started))" "$limit" "$reason"
@@ -140,7 +144,7 @@ versions() {
   "$python_here" -m pip freeze || true
   "$python_here" - <<'PYTHON'
 import importlib
-for name in ("tensorrt", "tensorrt_rtx", "onnxruntime", "cuda.bindings", "numpy", "faiss", "torch"):
+for name in ("tensorrt", "tensorrt_rtx_bindings", "onnxruntime", "cuda.bindings", "numpy", "faiss", "torch"):
     try:
         module = importlib.import_module(name)
         print(name, getattr(module, "__version__", "unknown"))
@@ -243,7 +247,7 @@ if ((dry)); then
   printf 'report: %s\n' "$out/REPORT.md"
   exit 0
 fi
-tail -n +1 "$work"/logs/*.log | head -c 4000000 >"$out/logs.txt"
+tail -n +1 "$work"/logs/*.log | head -c 4000000 >"$out/logs.txt" || true # tail, cut off
 commit=$(git -C "$root" rev-parse --short HEAD 2>/dev/null || echo unknown)
 if ! "$python" "$root/benchmarks/gpu_report.py" "$work" "$out" "${gpu:-no GPU}" "$commit"; then
   failed=1

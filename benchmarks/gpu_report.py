@@ -34,8 +34,9 @@ def main(work: Path, out: Path, gpu: str, commit: str) -> None:
 
 def read_steps(file: Path) -> list[dict[str, Any]]:
     steps = []
-    for line in file.read_text(encoding="utf-8", errors="replace").splitlines():
+    for line in filter(None, file.read_bytes().decode(errors="replace").split("\n")):
         step: dict[str, Any] = dict(zip(COLUMNS, line.split("\t", len(COLUMNS) - 1), strict=True))
+        step["reason"] = " ".join(step["reason"].split())  # a progress bar has other ends of lines
         steps.append(step | {name: int(step[name]) for name in NUMBERS})
     return steps
 

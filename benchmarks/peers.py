@@ -30,7 +30,7 @@ from .rolling import rolling_rows
 CANDIDATES: Final = 32  # that a hop searches for and re-ranks
 TURNS: Final = 3  # of whole passes of a file
 LONGEST_S: Final = 20.0  # no further pass after so long
-NO_TORCH: Final = 'torch is not installed; pip install ".[train]" brings it'
+EXTRAS: Final = {"torch": "train", "faiss": "cpu"}  # that bring a peer's module
 
 Say = Callable[[str], None]
 
@@ -45,7 +45,9 @@ def peer_rows(
         try:
             rows += PEERS[name](source, runtime, catalog, seconds)
         except (ImportError, BenchError) as error:
-            reason = NO_TORCH if name == "torch" and isinstance(error, ImportError) else str(error)
+            reason = str(error)
+            if isinstance(error, ImportError) and name in EXTRAS:
+                reason = f'{name} is not installed; pip install ".[{EXTRAS[name]}]" brings it'
             say(f"{name}: {reason}")
             rows.append(Row("available", 0.0, 1, "", {"peer": name, "reason": reason}))
     return rows

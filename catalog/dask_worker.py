@@ -141,11 +141,11 @@ def glimpse(path: Path, offset: int) -> Glimpse:
 
 def identity_of(bundle: str) -> str:
     """The identity of the bundle in a folder, "" where there is none."""
-    from engines.bundle import MANIFEST
+    from engines import bundle as bundles
 
     try:
-        return hashlib.sha256((Path(bundle) / MANIFEST).read_bytes()).hexdigest()
-    except OSError:
+        return bundles.identity_of((Path(bundle) / bundles.MANIFEST).read_bytes())
+    except (OSError, ValueError, RecursionError):  # not there, or no JSON
         return ""
 
 

@@ -101,7 +101,7 @@ def identity_of(text: bytes) -> str:
     if isinstance(graphs, dict) and any(isinstance(entry, dict) and "plans" in entry for entry in graphs.values()):
         for entry in graphs.values():
             entry.pop("plans", None)
-        text = (json.dumps(data, indent=2, allow_nan=False) + "\n").encode()
+        text = (json.dumps(data, indent=2) + "\n").encode()
     return hashlib.sha256(text).hexdigest()
 
 

@@ -68,8 +68,8 @@ def cut(data: bytes, shared: Set[str]) -> Cut | None:
     except (ValueError, UnicodeDecodeError):
         return None
     own = [name for name in model.inputs if name not in shared and name not in model.weights]
-    nested = any(node.nested or node.kind in NO_SPLIT for node in model.nodes)
-    if nested or model.functions or not own or not shared or not shared <= model.inputs.keys():
+    whole = any(node.nested or node.kind in NO_SPLIT or not node.outputs for node in model.nodes)
+    if whole or model.functions or not own or not shared or not shared <= model.inputs.keys():
         return None
     batch = {node.outputs[0] for node in model.nodes if _is_batch(node, model)}
     lone = _hanging_on(shared, batch, model)
@@ -102,7 +102,7 @@ def cut(data: bytes, shared: Set[str]) -> Cut | None:
 def _is_batch(node: Node, model: Model) -> bool:
     """Whether a node gives the number of rows and nothing else, which every input knows."""
     whole = node.ints.get("start", 0) == 0 and node.ints.get("end") == 1
-    return node.kind == "Shape" and not node.domain and whole and node.inputs[0] in model.inputs
+    return node.kind == "Shape" and not node.domain and whole and {*node.inputs} <= model.inputs.keys()
 
 
 def _hanging_on(shared: Set[str], batch: Set[str], model: Model) -> list[Node]:

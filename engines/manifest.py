@@ -12,6 +12,8 @@ DTYPES: Final = ("float32", "uint8", "bool")
 # Every graph has the first one. They name the arithmetic inside: inputs and outputs keep the manifest's dtypes.
 PRECISIONS: Final = ("float32", "float16", "bfloat16", "int8")
 
+PATHS: Final = "/\\:\0"  # what a plain file name is without
+MAX_NAME: Final = 64  # characters of a graph's name
 MAX_PLAN_BYTES: Final = 256 << 20  # unpacked
 PLANS_AGAIN: Final = "build its plans again with segue export --plans BUNDLE --rtx --with-plans"
 
@@ -126,6 +128,12 @@ def parse_manifest(data: object, where: str) -> Manifest:
             raise BundleError(
                 f"{where}: features.{name} is {kind(description)}, not an object; export the bundle again"
             )
+    for name in graphs:
+        if not is_graph_name(name):
+            raise BundleError(
+                f"{where}: a graph is called {name[:80]!r}, must be 1 to {MAX_NAME} characters that a file's name may "
+                "have too; export the bundle again"
+            )
     video_dim, music_dim = clip_dims(data, where)
     return Manifest(
         format=version,
@@ -170,10 +178,15 @@ def parse_graph(name: str, data: object, where: str) -> GraphSpec:
     return GraphSpec(name, file, digest, inputs, outputs, variants, of, takes, plans)
 
 
+def is_graph_name(name: str) -> bool:
+    """Files and folders are named after graphs: plans in a bundle, models of Triton."""
+    return 0 < len(name) <= MAX_NAME and name.isprintable() and not set(name) & set(PATHS) and name[0] != "."
+
+
 def parse_file(data: Mapping[str, Any], where: str) -> tuple[str, str]:
     """``file``, which must stay inside the bundle's folder, and ``sha256``."""
     file = field(data, "file", str, where)
-    if not file or file in (".", "..") or set(file) & set("/\\:\0"):
+    if not file or file in (".", "..") or set(file) & set(PATHS):
         raise BundleError(f"{where}: file {file!r} is not a plain file name inside the bundle; export the bundle again")
     digest = field(data, "sha256", str, where).lower()
     if len(digest) != 64 or set(digest) - set("0123456789abcdef"):

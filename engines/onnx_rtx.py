@@ -23,7 +23,7 @@ from .bundle import FLOAT32, Bundle
 from .cuda_errors import brief, cuda_failure
 from .errors import EngineClosed, EngineError, EngineUnavailable
 from .manifest import GraphSpec
-from .onnx_engine import check_session, choose_precisions, session_options
+from .onnx_engine import check_session, choose_precisions, first_line, session_options
 from .rows import cut, join
 
 PROVIDER: Final = "NvTensorRTRTXExecutionProvider"
@@ -160,6 +160,8 @@ def register() -> str | None:
         plugin = importlib.import_module(MODULE)
     except ImportError:
         return f"the package {PACKAGE} is not installed; pip install {PACKAGE}"
+    except Exception as error:  # noqa: BLE001 - of a package that is there and does not load
+        return refusal(error)
     with _registering:
         try:
             library = str(plugin.get_library_path())
@@ -180,7 +182,7 @@ def preload_cuda(folder: Path) -> None:
 
 
 def refusal(error: Exception) -> str:
-    text = str(error).strip().splitlines()[0].rpartition(" with error: ")[2][:200]
+    text = first_line(error).rpartition(" with error: ")[2][:200]
     if "libcuda.so" in text or "libnvidia-ml.so" in text:
         return f"the NVIDIA driver is missing ({text}); install one for CUDA 13, in a container pass the GPU through"
     return f"ONNX Runtime cannot load the plugin ({text}); reinstall {PACKAGE}"

@@ -296,7 +296,7 @@ class PlanCache:
         """The plan that a sidecar names; empty for one that says nothing."""
         try:
             return str(json.loads(sidecar.read_bytes())["plan"])
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
             return ""
 
 
@@ -325,5 +325,5 @@ def mtime(file: Path) -> float:
 
 
 def version_tuple(version: str) -> tuple[int, ...]:
-    """``"11.4.0.106"`` -> ``(11, 4, 0, 106)``; what is no number counts as 0."""
-    return tuple(int(part) if part.isdigit() else 0 for part in version.split("."))
+    """``"11.4.0.106"`` -> ``(11, 4, 0, 106)``; what is no number, or none of a version, counts as 0."""
+    return tuple(int(part) if part.isdecimal() and len(part) < 10 else 0 for part in version.split("."))

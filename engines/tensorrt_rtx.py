@@ -88,7 +88,8 @@ class RtxFlavour(Flavour):
 
     def bundled(self, bundle: Bundle, key: PlanKey, version: str, gpu: Gpu | None) -> bytes | None:
         for plan in bundle.spec(key.graph).plans:
-            fits = gpu is None or gpu.capability in plan.capabilities
+            here = capabilities_of(key.precision) if gpu is None else (gpu.capability,)
+            fits = set(here) <= set(plan.capabilities)
             same = (plan.engine, plan.version, plan.precision, plan.profiles) == (
                 self.name,
                 version,
@@ -144,9 +145,10 @@ class RtxContexts(Contexts):
         config.dynamic_shapes_kernel_specialization_strategy = trt.DynamicShapesKernelSpecializationStrategy.EAGER
         compiled: tensorrt_rtx_bindings.IRuntimeCache = made(config.create_runtime_cache(), "no runtime cache")
         self._before = cache.load_runtime(*key)
-        if self._before and not compiled.deserialize(self._before):
+        if self._before and not taken(compiled, self._before):
             log.info("what was compiled before is of another card or version; compiling anew")
             self._before = b""
+            compiled = made(config.create_runtime_cache(), "no runtime cache")
         if not config.set_runtime_cache(compiled):
             log.warning("TensorRT for RTX takes no runtime cache; it will compile again at each start")
         self._config: tensorrt_rtx_bindings.IRuntimeConfig = config
@@ -168,6 +170,14 @@ class RtxContexts(Contexts):
 
 REBUILD: Final = f"{CURE} --rtx"
 RTX: Final = RtxFlavour()
+
+
+def taken(compiled: "tensorrt_rtx_bindings.IRuntimeCache", before: bytes) -> bool:
+    """Whether the cache takes what was compiled before. It only saves time, so a refusal by exception is one too."""
+    try:
+        return bool(compiled.deserialize(before))
+    except RuntimeError:
+        return False
 
 
 def capabilities_of(precision: str) -> tuple[str, ...]:

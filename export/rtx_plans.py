@@ -17,6 +17,7 @@ from typing import Any, Final
 
 from engines.bundle import FLOAT32, MANIFEST, Bundle, load_bundle
 from engines.errors import EngineUnavailable
+from engines.manifest import MAX_PLAN_BYTES
 from engines.onnx_engine import choose_precisions
 from engines.plan_cache import PlanCache, default_folder
 from engines.tensorrt_build import Plan, network_of, plans_for
@@ -161,11 +162,16 @@ def add_plans(bundle: Bundle, made: RtxPlans) -> str:
     """
     path = bundle.path / MANIFEST
     manifest = json.loads(path.read_text(encoding="utf-8"))
-    before = {plan.file for spec in bundle.manifest.graphs.values() for plan in spec.plans}
+    before = {plan.file for spec in bundle.manifest.graphs.values() for plan in spec.plans} - others_of(bundle)
     files: dict[str, bytes] = {}
     for graph, entry in manifest["graphs"].items():
         entry["plans"] = [old for old in entry.get("plans", []) if stays(old, made)]
         for plan in (plan for plan in made.plans if plan.graph == graph):
+            if len(plan.data) > MAX_PLAN_BYTES:
+                raise ExportError(
+                    f"bundle {bundle.path}: the plan of {graph} has {len(plan.data)} bytes, one in a bundle may have "
+                    f"{MAX_PLAN_BYTES}; leave --with-plans out: the plans are in the plan folder"
+                )
             packed = lzma.compress(plan.data, lzma.FORMAT_XZ, preset=PRESET)
             digest = hashlib.sha256(packed).hexdigest()
             name = f"{graph}.{plan.precision}.rtx-{digest[:8]}.plan.xz"
@@ -173,6 +179,7 @@ def add_plans(bundle: Bundle, made: RtxPlans) -> str:
             entry["plans"].append(plan_entry(bundle, plan, made.version) | {"file": name, "sha256": digest})
     named = {plan["file"] for entry in manifest["graphs"].values() for plan in entry["plans"]}
     size = sum(map(len, files.values()))
+    new = {name: packed for name, packed in files.items() if name not in before}  # the others are there, whole
     rest = [file for file in bundle.path.iterdir() if file.is_file() and file.name not in {*files, *(before - named)}]
     total = size + sum(file.stat().st_size for file in rest)
     if total > MAX_BUNDLE:
@@ -182,12 +189,12 @@ def add_plans(bundle: Bundle, made: RtxPlans) -> str:
         )
     part = path.with_name(f".{MANIFEST}.part")
     try:
-        for name, packed in files.items():
+        for name, packed in new.items():
             (bundle.path / name).write_bytes(packed)
-        part.write_text(json.dumps(manifest, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+        part.write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
         os.replace(part, path)  # noqa: PTH105
     except OSError as error:
-        for name in (part.name, *(name for name in files if name not in before)):
+        for name in (part.name, *new):
             with suppress(OSError):
                 (bundle.path / name).unlink(missing_ok=True)
         raise ExportError(
@@ -199,6 +206,13 @@ def add_plans(bundle: Bundle, made: RtxPlans) -> str:
     after = load_bundle(bundle.path, FEATURES)
     same = "as before" if after.identity == bundle.identity else f"it was {bundle.identity[:12]}: index again"
     return f"{bundle.path}: holds {len(files)} plans ({size / 1e6:.2f} MB), identity {after.identity[:12]} ({same})"
+
+
+def others_of(bundle: Bundle) -> set[str]:
+    """The files that a manifest names beside its plans. One that calls such a file a plan must not have it removed."""
+    graphs = bundle.manifest.graphs
+    files = {bundle.file(graph, precision)[0] for graph in graphs for precision in bundle.precisions(graph)}
+    return files if bundle.manifest.bank is None else files | {bundle.manifest.bank.file}
 
 
 def stays(old: Mapping[str, Any], made: RtxPlans) -> bool:

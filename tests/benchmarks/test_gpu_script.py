@@ -116,7 +116,7 @@ def test_a_step_that_fails_or_hangs_is_recorded_and_the_rest_goes_on(tmp_path: P
     steps = rows_of(out)
     assert list(steps) == STEPS
     failed = {name: (step["result"], step["reason"]) for name, step in steps.items() if step["result"] != "done"}
-    no_plan = ("failed (3)", "no   plan")
+    no_plan = ("failed (3)", "no plan")
     plans = dict.fromkeys(["plans-rtx", "plans", "plans-cached"], no_plan)
     assert failed == plans | {"search": ("over 30 s", "counting")}
     report = (out / "REPORT.md").read_text()
@@ -124,6 +124,19 @@ def test_a_step_that_fails_or_hangs_is_recorded_and_the_rest_goes_on(tmp_path: P
     assert "| engines | done | " in report
     assert "bench engines -b" in (out / "logs.txt").read_text()
     assert {file.name for file in out.iterdir()} == {"REPORT.md", "report.json", "clocks.csv", "logs.txt"}
+
+
+def test_what_programs_print_does_not_cost_the_report(tmp_path: Path) -> None:
+    """More than the report's log holds, and a progress bar in the line that becomes the reason."""
+    tools, out = tmp_path / "tools", tmp_path / "out"
+    case = r"*doctor*) head -c 5000000 /dev/zero | tr '\0' x;;"
+    case += r"""*"bench search"*) printf '10%%\r20%%\f no room\n'; exit 1;;"""
+    done = run(
+        *("--no-install", "--python", str(python_that(tools, case)), "--out", str(out), "--work", str(tmp_path / "w"))
+    )
+    assert "report: " in done.stdout, done.stderr
+    assert rows_of(out)["search"]["reason"] == "10% 20% no room"
+    assert (out / "logs.txt").stat().st_size == 4_000_000
 
 
 def test_without_a_gpu_what_needs_one_says_so_and_the_rest_runs(tmp_path: Path) -> None:
@@ -163,8 +176,12 @@ def test_wheels_in_pieces_are_joined_checked_and_installed(tmp_path: Path) -> No
     assert rows_of(tmp_path / "out")["wheels"]["result"] == "done"
     assert (work / "site" / "carried_here.py").read_text() == "HERE = True\n"
     shutil.rmtree(work)
+    words[-3:] = ["w", "--wheels", "wheels"]
+    run(*words, "--out", "near", cwd=tmp_path)
+    assert rows_of(tmp_path / "near")["wheels"]["result"] == "done"
+    shutil.rmtree(work)
     (wheels / "carried_here-1.0-py3-none-any.whl.part-01").write_bytes(b"damaged")
-    run(*words, "--out", str(tmp_path / "again"))
+    run(*words, "--out", str(tmp_path / "again"), cwd=tmp_path)
     step = rows_of(tmp_path / "again")["wheels"]
     assert step["result"] == "failed (1)" and "did NOT match" in str(step["reason"])
     assert not (work / "site" / "carried_here.py").exists()
@@ -180,7 +197,8 @@ def test_the_folder_is_named_after_the_gpu(tmp_path: Path) -> None:
 def test_the_report_holds_the_results_and_names_what_cannot_be_read(tmp_path: Path) -> None:
     results = tmp_path / "results"
     results.mkdir()
-    (tmp_path / "steps.tsv").write_text("engines\tdone\t7\t120\t\nsearch\tover 30 s\t30\t30\tlast | words\n")
+    steps = "engines\tdone\t7\t120\t\nsearch\tover 30 s\t30\t30\tlast | words\r\u2028\n"
+    (tmp_path / "steps.tsv").write_text(steps, encoding="utf-8", newline="")
     rows = [{"engine": "tensorrt", "precision": "float32", "metric": "available", "value": 0, "reason": "no driver"}]
     (results / "engines.json").write_text(json.dumps({"v": 1, "rows": rows}))
     (results / "engines.md").write_text("## Engines\n")
@@ -188,6 +206,7 @@ def test_the_report_holds_the_results_and_names_what_cannot_be_read(tmp_path: Pa
     gpu_report.main(tmp_path, tmp_path, "a GPU", "abc")
     report = json.loads((tmp_path / "report.json").read_text())
     assert report["results"]["engines"]["rows"] == rows and report["steps"][1]["reason"] == "last | words"
+    assert len(report["steps"]) == 2
     text = (tmp_path / "REPORT.md").read_text()
     assert "- engines: tensorrt float32 did not run: no driver" in text and text.endswith("## Engines\n")
     assert "`search.json` cannot be read: " in text

@@ -97,14 +97,16 @@ def test_search_and_decoding_stand_beside_raw_faiss_and_decoding_alone(video: Pa
     assert all(row.n > 0 for row in rows)
 
 
+@pytest.mark.parametrize(("peer", "extra"), [("torch", "train"), ("faiss", "cpu")])
 def test_a_peer_that_is_missing_is_told_with_what_brings_it(
-    video: Path, runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+    video: Path, runtime: Runtime, monkeypatch: pytest.MonkeyPatch, peer: str, extra: str
 ) -> None:
-    monkeypatch.setitem(sys.modules, "torch", None)
+    monkeypatch.setitem(sys.modules, peer, None)
     said: list[str] = []
-    (row,) = peer_rows(str(video), runtime, runtime.catalog, 0.05, ("torch",), said.append)  # type: ignore[arg-type]
-    assert (row.metric, row.value, row.labels["peer"]) == ("available", 0.0, "torch")
-    assert 'pip install ".[train]" brings it' in str(row.labels["reason"]) and row.labels["reason"] in said[-1]
+    (row,) = peer_rows(str(video), runtime, runtime.catalog, 0.05, (peer,), said.append)  # type: ignore[arg-type]
+    assert (row.metric, row.value, row.labels["peer"]) == ("available", 0.0, peer)
+    reason = str(row.labels["reason"])
+    assert f'{peer} is not installed; pip install ".[{extra}]" brings it' in reason and reason in said[-1]
 
 
 def test_torch_is_not_timed_on_a_bundle_of_another_recipe(video: Path, runtime: Runtime) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -18,6 +19,10 @@ from catalog.dask_probe import look
 from catalog.dask_team import LOOK
 from catalog.dask_worker import Away, Broken, NotReady, Order, analyse_here, differs, get_ready, glimpse, identity_of
 from catalog.worker import AnalysedFile, EngineSpec, Job, RejectedFile
+from engines.bundle import load_bundle
+from engines.tensorrt_build import Plan
+from export.rtx_plans import RtxPlans, add_plans
+from features.spec import FEATURES
 
 pytestmark = pytest.mark.timeout(120)  # what hangs fails
 NANNY = SimpleNamespace(nanny="tcp://nanny")
@@ -73,6 +78,17 @@ def test_a_bundle_that_is_not_there(order: Order, tmp_path: Path, monkeypatch: p
     # the one that ships with the program counts, wherever it lies on the worker
     monkeypatch.setattr("engines.bundle.default_bundle", lambda: Path(order.spec.bundle))
     assert complaint(away) == ""
+
+
+def test_a_bundle_with_plans_is_still_itself(song: Path, tiny_bundle: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(tiny_bundle, tmp_path / "bundle")
+    plans = RtxPlans("1.7", (Plan("mood", "float32", b"a plan", 1.0, "8.9"),), {}, (), "")
+    add_plans(load_bundle(folder, FEATURES), plans)
+    spec = EngineSpec(str(folder))
+    assert identity_of(spec.bundle) == identity_of(str(tiny_bundle))
+    assert complaint(Order("a run", spec, identity_of(spec.bundle), frozenset(), (glimpse(song, 100),))) == ""
+    (folder / "manifest.json").write_text("{")
+    assert identity_of(spec.bundle) == ""
 
 
 def test_a_worker_that_still_holds_what_was_replaced(order: Order, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -126,7 +126,7 @@ class OrtValue:
             raise RuntimeError("CUDA failure 101: invalid device ordinal ; GPU=0 ; hostname=box ; file=x.cc")
         return cls(shape, element_type, "cuda")
 
-    def update_inplace(self, data: Any) -> None:
+    def update_inplace(self, data: Any, /) -> None:  # by place alone: releases call it differently
         if self.device != "cuda" or data.dtype != self.memory.dtype or data.shape != self.memory.shape:
             raise Strict(f"update of {self.memory.dtype}{self.memory.shape} with {data.dtype}{data.shape}")
         self.memory[...] = data

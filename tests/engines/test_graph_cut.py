@@ -207,3 +207,11 @@ def test_the_number_of_rows_is_no_matter_of_a_side() -> None:
 )
 def test_what_cannot_be_cut_is_run_whole(nodes: list[Any]) -> None:
     assert shared_of(model_of(nodes, {"first": np.array(0, np.int64)})) is None
+
+
+def test_a_node_that_gives_nothing_is_not_cut_around() -> None:
+    """ONNX Runtime refuses such a file; the reader must not fail at it."""
+    for node in (helper.make_node("Exp", ["x"], []), helper.make_node("Shape", [], ["n"], start=0, end=1)):
+        nodes = [helper.make_node("Exp", ["x"], ["a"]), node, helper.make_node("Mul", ["a", "y"], ["z"])]
+        cut(model_of(nodes), frozenset("x"))
+    assert cut(model_of([helper.make_node("Exp", ["x"], []), *nodes]), frozenset("x")) is None

@@ -154,8 +154,14 @@ def test_the_imitation_has_the_real_signatures(ort: Any, fake_ort_module: Module
             if name == "__init__" and fake is not fake_ort_module.Session:
                 continue
             theirs = inspect.signature(getattr(genuine, name)).parameters
-            for parameter in inspect.signature(getattr(fake, name)).parameters:
-                assert parameter in theirs, f"{genuine.__name__}.{name} takes {', '.join(theirs)}, not {parameter}"
+            places = [known.kind for known in theirs.values()]
+            for place, parameter in enumerate(inspect.signature(getattr(fake, name)).parameters.values()):
+                what = f"{genuine.__name__}.{name} takes {', '.join(theirs)}, not {parameter.name}"
+                if parameter.kind is parameter.POSITIONAL_ONLY:
+                    by_place = (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD)
+                    assert place < len(places) and places[place] in by_place, what
+                else:
+                    assert parameter.name in theirs, what
     for name in ("add_session_config_entry", "add_free_dimension_override_by_name"):
         assert hasattr(real.SessionOptions, name)
     for name in ("intra_op_num_threads", "inter_op_num_threads", "log_severity_level", "execution_mode"):

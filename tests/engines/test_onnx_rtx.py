@@ -132,6 +132,17 @@ def test_what_is_missing_is_named(missing: str, said: str) -> None:
     assert said in reason and "/x/" not in reason
 
 
+def test_a_failure_without_words_is_a_reason() -> None:
+    assert refusal(OSError()) == f"ONNX Runtime cannot load the plugin (OSError); reinstall {PACKAGE}"
+
+
+def test_a_package_that_does_not_load_is_a_reason(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / f"{MODULE}.py").write_text("raise OSError('libnvinfer.so: file too short')")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, MODULE, raising=False)
+    assert "(libnvinfer.so: file too short)" in (register() or "")
+
+
 def test_a_library_that_is_none_is_a_reason(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "plugin.so").write_text("no library")
     monkeypatch.setitem(sys.modules, MODULE, SimpleNamespace(get_library_path=lambda: str(tmp_path / "plugin.so")))  # type: ignore[arg-type]

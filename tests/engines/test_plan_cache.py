@@ -55,6 +55,17 @@ def test_plans_run_on_later_versions_alone(cache: PlanCache, version: str, found
 
 def test_versions_are_numbers() -> None:
     assert version_tuple("11.10.0") > version_tuple("11.9.9") and version_tuple("11.4.0.post1") == (11, 4, 0, 0)
+    assert version_tuple("11.4²." + "9" * 5000) == (11, 0, 0)
+
+
+def test_a_sidecar_of_brackets_is_damage_to_whoever_reads_it(cache: PlanCache) -> None:
+    cache.store(KEY, b"a plan", "11.4.0", 1)
+    sidecar = cache.folder / f"{KEY.digest}.json"
+    sidecar.write_text("[" * 50_000)
+    with pytest.raises(PlanDamaged, match="is not JSON"):
+        cache.load(KEY, "11.4.0")
+    cache.store(replace(KEY, graph="other"), b"a plan", "11.4.0", 1)
+    assert cache.load(replace(KEY, graph="other"), "11.4.0") == b"a plan"
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

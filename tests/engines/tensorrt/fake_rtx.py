@@ -33,7 +33,7 @@ def make_machine(fake: ModuleType, **options: Any) -> Any:
     """A computer with a graphics card and TensorRT for RTX; ``old_runtime``, ``little_memory`` may be set on it."""
     machine = fake.Machine(**({"gpu": "NVIDIA GeForce Imaginary", "capability": (8, 9), "version": VERSION} | options))
     machine.diagnosis = 0  # what speaks against every plan
-    machine.cache_works = True
+    machine.cache_works, machine.cache_raises = True, False
     extend(fake, machine)
     return machine
 
@@ -74,6 +74,8 @@ def extend(fake: ModuleType, machine: Any) -> None:
 
         def deserialize(self, blob: bytes) -> bool:
             need(type(blob) is bytes, "deserialize takes bytes")
+            if machine.cache_raises:
+                raise RuntimeError("a cache of another driver")
             kind, _, count = blob.partition(b"|")
             if kind != f"{machine.version} {machine.gpu}".encode():
                 return False

@@ -27,7 +27,7 @@ from engines.tensorrt_engine import TensorrtEngine, probe
 from engines.tensorrt_network import NetworkFacts
 from engines.tensorrt_recipe import Recipe
 from engines.tensorrt_rtx import RTX
-from engines.tensorrt_runtime import Libraries, load_builder
+from engines.tensorrt_runtime import Gpu, Libraries, load_builder
 from export import rtx_plans
 from export.errors import ExportError
 from export.rtx_plans import RtxPlans, add_plans, stays
@@ -113,6 +113,9 @@ def test_what_was_compiled_is_kept(open_rtx: Open, fakes: Any, bundle: Bundle, p
     other = fakes[1].make_machine(fakes[0], gpu="NVIDIA GeForce Other")
     open_rtx(bundle, on=other).close()
     assert len(list(plans.glob("*.runtime"))) == 12
+    rtx_machine.cache_raises = True  # and so does one that is refused by exception
+    open_rtx(bundle).close()
+    assert {file.read_bytes()[-2:] for file in files} == {b"|4"}
     rtx_machine.cache_works = False
     open_rtx(bundle).close()
     assert rtx_machine.leftovers() == other.leftovers() == {}
@@ -343,6 +346,18 @@ def test_a_manifest_that_contradicts_its_plans(
     changed(whole.path, change)
     with pytest.raises(BundleError, match=said):
         load_bundle(whole.path, FEATURES)
+
+
+def test_a_bundles_plan_for_fewer_cards_is_no_plan_for_all(fakes: Any, bundle: Bundle, tmp_path: Path) -> None:
+    """It runs on the card that it is for; who builds for all builds anew."""
+    whole = with_plans(bundle, tmp_path / "bundle", plans_of(fakes, bundle))
+    changed(whole.path, lambda plan: plan.update(capabilities=["8.9"]))
+    few = load_bundle(whole.path, FEATURES)
+    graph = next(iter(few.manifest.graphs))
+    key = plan_key(few, graph, "float32", Recipe(), VERSION, None, RTX)
+    ada, ampere = Gpu(0, "Ada", "8.9"), Gpu(0, "Ampere", "8.6")
+    assert [RTX.bundled(few, key, VERSION, gpu) is None for gpu in (ada, ampere, None)] == [False, True, True]
+    assert RTX.bundled(whole, key, VERSION, None) is not None
 
 
 def test_damage_in_a_bundles_plan(open_rtx: Open, fakes: Any, bundle: Bundle, tmp_path: Path) -> None:
