@@ -14,12 +14,13 @@ from numpy.typing import NDArray
 
 from features.spec import CLIP_S, WINDOW_S
 
-from .index.base import Segments
+from .measures import Measures
 from .recent import Recent
 from .records import Floats, Mask
 from .standard import Standard, scale_of, standard_of
 from .standing import Order, raw_of
 from .stored import StoredSegments, StoredTrack
+from .wanted import Wanted
 
 KEPT: Final = 2048  # tracks
 BORDER_BONUS: Final = 0.02  # of cosine: for a start where a section surely begins
@@ -68,8 +69,11 @@ class Yardstick:
 class Rows:
     """The segments of some tracks by row, those of a track together: as they come from the store."""
 
-    def __init__(self, tracks: Sequence[StoredTrack], segments: StoredSegments) -> None:
-        """``tracks`` by rising id; the segments of others are left out."""
+    def __init__(
+        self, tracks: Sequence[StoredTrack], segments: StoredSegments, measures: Measures | None = None
+    ) -> None:
+        """``tracks`` by rising id; the segments of others are left out. ``measures``: of these tracks, where their
+        vectors were not read."""
         self.tracks = tracks
         numbers = {stored.track.id: number for number, stored in enumerate(tracks)}
         owners = np.repeat(np.array([numbers.get(id, -1) for id in segments.tracks], np.int64), segments.counts)
@@ -79,8 +83,11 @@ class Rows:
         self.owners = owners[kept]
         if (np.diff(self.owners) < 0).any():
             raise ValueError("segments must come by their track's id")
-        self.vectors, self.moods = segments.vectors[kept], None if segments.moods is None else segments.moods[kept]
+        self.vectors = segments.vectors[kept] if measures is None else segments.vectors
+        self.moods = None if segments.moods is None else segments.moods[kept]
         self.counts = np.bincount(self.owners, minlength=len(tracks)).astype(np.int64)
+        clips = [stored.clips for stored in tracks]
+        self.standard = None if measures is None else measures.standard(clips, self.counts)
         self.first_clips, self.starts_s = segments.first_clips[kept], segments.starts_s[kept]
         self.borders = segments.borders[kept]
         ends = np.cumsum(self.counts)
@@ -102,7 +109,11 @@ class _Block:
         self._rows = (rows.first_clips, rows.starts_s, rows.borders, rows.moods)
         self.standings = yardstick.order.standings(rows.raw)
         self.standings.setflags(write=False)  # every candidate has a view of it
-        self.standard: Standard = standard_of(rows.vectors, yardstick.bank, rows.owners, yardstick.scale)
+        self.standard: Standard = (
+            standard_of(rows.vectors, yardstick.bank, rows.owners, yardstick.scale)
+            if rows.standard is None
+            else rows.standard
+        )
         self._cache: Recent[int, TrackSegments] = Recent(KEPT)
 
     def stamps(self, tracks: Sequence[StoredTrack]) -> list[str]:
@@ -139,16 +150,15 @@ class SegmentTable:
         self._yardstick = yardstick
         self._places = places or {}
 
-    def changed(self, gone: Collection[str], rows: Rows) -> "tuple[SegmentTable, Segments]":
+    def changed(self, gone: Collection[str], rows: Rows) -> "tuple[SegmentTable, Wanted]":
         """The table without ``gone`` and with the tracks of ``rows``, and what an index holds of these (see
         ``standard.py``)."""
         block = _Block(rows, self._yardstick)
         places = {id: place for id, place in self._places.items() if id not in gone} if gone else dict(self._places)
         places |= {stored.track.id: (block, number) for number, stored in enumerate(rows.tracks)}
-        tracks = [stored.track for stored in rows.tracks]
-        return SegmentTable(self._yardstick, places), Segments(
-            tracks, rows.counts, block.standard.rows(rows.vectors, block.standings), block.stamps(rows.tracks)
-        )
+        stamps = block.stamps(rows.tracks)
+        wanted = Wanted(rows.tracks, rows.counts, stamps, block.standard, block.standings, rows.vectors)
+        return SegmentTable(self._yardstick, places), wanted
 
     def count(self, track: str) -> int:
         """How many segments a track has; 0 for an id that is not known."""
