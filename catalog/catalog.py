@@ -132,7 +132,7 @@ class Catalog:
                 changes = step.changes
             if loaded is None or not measured / GROWN <= len(step.snapshot) <= measured * GROWN:
                 loaded = everything(self.folder, dim)
-                step = loaded.first(self._bank, lambda raw: order_for(self._index, self.folder, raw, renew=True))
+                step = loaded.first(self._bank, lambda rows: order_for(self._index, self.folder, rows, renew=True))
                 measured = len(step.snapshot)
                 changes = changes_of(before.standing, step.snapshot.standing)
             with self._swapping:

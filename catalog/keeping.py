@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Final
 
 from .index.base import VectorIndex
-from .standing import Order, Raw
+from .segments import Rows
+from .standing import Order
 from .wanted import Read, Wanted
 
 log = logging.getLogger(__name__)
@@ -16,17 +17,17 @@ FILE: Final = "order.npz"  # in the catalogue's folder
 GROWN: Final = 1.5  # times as many, or as few: everything is placed anew
 
 
-def order_for(index: VectorIndex, folder: Path, raw: Raw, renew: bool) -> Order:
-    """What segments are placed by: the order of their own ``raw``, or where the index keeps what follows from it, the
-    one that was kept too, unless it is to be made anew, or was made of far more or fewer segments."""
-    count = len(raw.tempi)
+def order_for(index: VectorIndex, folder: Path, rows: Rows, renew: bool) -> Order:
+    """What ``rows`` are placed by: their own order, or where the index keeps what follows from it, the one that was
+    kept too, unless it is to be made anew, or was made of far more or fewer segments."""
+    count = len(rows.owners)
     if not index.keeps(count):
-        return Order(raw)
+        return Order(rows.raw())
     path = folder / FILE
     kept = None if renew else Order.load(path)
     if kept is not None and kept.segments / GROWN <= count <= kept.segments * GROWN:
         return kept
-    own = Order(raw)
+    own = Order(rows.raw())
     try:
         return own.save(path)
     except OSError as error:  # every opening then places, and indexes, all of them anew

@@ -18,7 +18,7 @@ from .records import Floats
 from .segments import Rows, SegmentTable
 from .snapshot import Snapshot, Step
 from .standard import LEAST, standard_of
-from .standing import Order, Raw
+from .standing import Order
 from .store import Store
 from .stored import StoredSegments, StoredTrack
 from .whole import NO_SEGMENT
@@ -48,12 +48,12 @@ class Loaded:
     damaged: Mapping[str, str] = field(default_factory=dict)
     measures: Measures | None = None
 
-    def first(self, bank: Floats | None, order: Callable[[Raw], Order] = Order) -> Step:
+    def first(self, bank: Floats | None, order: Callable[[Rows], Order]) -> Step:
         """A snapshot of these alone, measured by themselves (see ``segments.Yardstick``), and placed by the ``order``
         that is given for them."""
         standing = {stored.track.id: stored for stored in best_files(self.tracks).values()}
         rows = self._rows([standing[id] for id in sorted(standing)])
-        nothing = Snapshot(SegmentTable(rows.yardstick(bank, order(rows.raw))), {}, {})
+        nothing = Snapshot(SegmentTable(rows.yardstick(bank, order(rows))), {}, {})
         return nothing.changed((), self.tracks, lambda _: rows)
 
     def next(self, before: Snapshot) -> Step:

@@ -6,10 +6,7 @@ has to be changed. A file that is damaged, or of another bank, is as none: every
 vectors in the database.
 """
 
-import io
 import json
-import logging
-import secrets
 from collections.abc import Collection, Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
@@ -18,15 +15,13 @@ from typing import Final, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from .kept_file import read_kept, write_kept
 from .records import Floats
 from .standard import LEAST, Standard
 from .stored import StoredSegments
 
-log = logging.getLogger(__name__)
-
 FILE: Final = "measures.bin"  # in the catalogue's folder
 METHOD: Final = f"1 {LEAST}"  # another one where ``standard_of`` measures otherwise
-SUM: Final = 32  # bytes of SHA-256, before all others
 
 
 class Measures:
@@ -65,36 +60,16 @@ class Measures:
     @classmethod
     def load(cls, folder: Path, bank: Floats) -> Self | None:
         """Those that were saved; None where there are none by this ``bank`` (n, E), or they are damaged."""
-        path = folder / FILE
-        try:
-            said = path.read_bytes()
-        except FileNotFoundError:
+        held = read_kept(folder / FILE)
+        if held is None or held["by"].tobytes() != _by(bank):
             return None
-        except OSError as error:
-            log.warning("%s: cannot be read (%s); all tracks are measured again", path, error)
-            return None
-        if sha256(said[SUM:]).digest() != said[:SUM]:
-            log.warning("%s: is not what was written (its sum differs); all tracks are measured again", path)
-            return None
-        with np.load(io.BytesIO(said[SUM:]), allow_pickle=False) as held:
-            if held["by"].tobytes() != _by(bank):
-                return None
-            return cls(json.loads(held["names"].tobytes()), held["values"])
+        return cls(json.loads(held["names"].tobytes()), held["values"])
 
     def save(self, folder: Path, bank: Floats) -> None:
         """Keep them. Where that is not possible, the log says so."""
-        held, path = io.BytesIO(), folder / FILE
         names = np.frombuffer(json.dumps(list(self._rows)).encode("ascii"), np.uint8)
         by = np.frombuffer(_by(bank), np.uint8)
-        np.savez(held, allow_pickle=False, by=by, names=names, values=self._values)
-        new = path.with_name(f"{FILE}-{secrets.token_hex(4)}.new")  # several processes may open one catalogue
-        try:
-            new.write_bytes(sha256(held.getbuffer()).digest() + held.getvalue())
-            new.replace(path)
-        except OSError as error:
-            log.warning("%s: cannot be written (%s); opening the catalogue takes longer and more memory", path, error)
-        finally:
-            _remove(new)
+        write_kept(folder / FILE, {"by": by, "names": names, "values": self._values})
 
 
 def measured(segments: StoredSegments, clips: Mapping[str, str], standard: Standard, into: Measures) -> Measures:
@@ -106,10 +81,3 @@ def _by(bank: Floats) -> bytes:
     told = sha256(f"{METHOD} {bank.shape} {bank.dtype}".encode())
     told.update(np.ascontiguousarray(bank).tobytes())
     return told.digest()
-
-
-def _remove(path: Path) -> None:
-    try:
-        path.unlink(missing_ok=True)
-    except OSError as error:
-        log.debug("%s: stays (%s)", path, error)

@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 from features.spec import CLIP_S, WINDOW_S
 
 from .measures import Measures
+from .placed import Placed
 from .recent import Recent
 from .records import Floats, Mask
 from .standard import Standard, scale_of, standard_of
-from .standing import Order, raw_of
+from .standing import Order, Raw, raw_of
 from .stored import StoredSegments, StoredTrack
 from .wanted import Wanted
 
@@ -90,10 +91,27 @@ class Rows:
         self.standard = None if measures is None else measures.standard(clips, self.counts)
         self.first_clips, self.starts_s = segments.first_clips[kept], segments.starts_s[kept]
         self.borders = segments.borders[kept]
-        ends = np.cumsum(self.counts)
-        spans = np.stack([ends - self.counts, ends], axis=1)
-        tempi_bpm = [stored.track.tempo_bpm for stored in tracks]
-        self.raw = raw_of([stored.outline for stored in tracks], spans, self.first_clips, tempi_bpm, self.moods)
+        self.placed: Placed | None = None  # by the order that they are to be placed by
+
+    def raw(self, chosen: Mask | None = None) -> Raw:
+        """Of the tracks ``chosen`` (tracks,), or of all."""
+        tracks, counts = self.tracks, self.counts
+        rows: Mask | slice = slice(None)
+        if chosen is not None and not chosen.all():
+            tracks = [tracks[number] for number in np.flatnonzero(chosen).tolist()]
+            counts, rows = counts[chosen], np.repeat(chosen, counts)
+        ends = np.cumsum(counts)
+        spans = np.stack([ends - counts, ends], axis=1)
+        outlines, tempi_bpm = [stored.outline for stored in tracks], [stored.track.tempo_bpm for stored in tracks]
+        return raw_of(
+            outlines, spans, self.first_clips[rows], tempi_bpm, None if self.moods is None else self.moods[rows]
+        )
+
+    def standings(self, order: Order) -> Floats:
+        """(rows, 4)"""
+        if self.placed is None:
+            return order.standings(self.raw())
+        return self.placed.standings(self.tracks, self.counts, lambda new: order.standings(self.raw(new)))
 
     def yardstick(self, bank: Floats | None, order: Order) -> Yardstick:
         """By these as all segments of a catalogue."""
@@ -107,7 +125,7 @@ class _Block:
         self.firsts: list[int] = (np.cumsum(rows.counts) - rows.counts).tolist()  # quicker to look up than an array
         self.counts: list[int] = rows.counts.tolist()
         self._rows = (rows.first_clips, rows.starts_s, rows.borders, rows.moods)
-        self.standings = yardstick.order.standings(rows.raw)
+        self.standings = rows.standings(yardstick.order)
         self.standings.setflags(write=False)  # every candidate has a view of it
         self.standard: Standard = (
             standard_of(rows.vectors, yardstick.bank, rows.owners, yardstick.scale)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from catalog import opening
+from catalog import opening, standing
 from catalog.catalog import Catalog
 from catalog.database import DATABASE
 from catalog.index.base import IndexOptions, Segments
@@ -19,9 +19,13 @@ from catalog.index.compact import CompactIndex
 from catalog.index.compact_build import build
 from catalog.index.compact_sizes import Sizes
 from catalog.index.flat import FlatIndex
+from catalog.loading import vectors_of
 from catalog.measures import FILE, Measures
+from catalog.placed import FILE as PLACES
+from catalog.placed import Placed
 from catalog.records import Analysis, Track
 from catalog.standard import standard_of
+from catalog.standing import Order
 from catalog.store import Store
 from catalog.stored import Entry, FileStamp
 from engines.bank import Bank
@@ -52,7 +56,9 @@ class Keeping(FlatIndex):
         super().close()
 
 
-def entry(number: int, seed: int | None = None, title: str = "", known: bool = False) -> Entry:
+def entry(
+    number: int, seed: int | None = None, title: str = "", known: bool = False, tempo_bpm: float | None = None
+) -> Entry:
     rng = np.random.default_rng(number if seed is None else seed)
     clips = 6 + number % 5
     first = np.arange(clips - 3)
@@ -108,17 +114,19 @@ def folder(tmp_path: Path, bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> P
 @pytest.fixture
 def read(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     """The tracks whose vectors were read."""
-    ids: list[str] = []
+    seen: list[str] = []
     whole = Store.segments
 
-    def segments(self: Store, *arguments: Any, vectors: bool = True, **more: Any) -> Any:
-        found = whole(self, *arguments, vectors=vectors, **more)
-        ids.extend(found.tracks if vectors else ())
+    def segments(
+        self: Store, dim: int, ids: Any = None, damaged: dict[str, str] | None = None, vectors: bool = True
+    ) -> Any:
+        found = whole(self, dim, ids, damaged, vectors)
+        seen.extend(found.tracks if vectors else ())
         assert vectors or not found.vectors.size
         return found
 
     monkeypatch.setattr(Store, "segments", segments)
-    yield ids
+    yield seen
 
 
 def queries(count: int) -> Any:
@@ -131,8 +139,8 @@ def answers(folder: Path, bundle: Bundle, index: str = "kept", exact: bool = Tru
     with Catalog.open(folder, bundle, index=index) as catalog:
         found: list[Any] = []
         for query in queries(6):
-            for hit in catalog.search(query, 8, lean=(0.5, 0.0, 0.0, -0.2)):
-                found.append((hit.track, hit.start_s, hit.similarity, hit.zscore))
+            hits = catalog.search(query, 8, lean=(0.5, 0.0, 0.0, -0.2))
+            found += [(hit.track, hit.start_s, hit.similarity, hit.zscore) for hit in hits]
         for track in catalog.tracks():
             own = catalog._now.table.of_track(track.id)
             assert own is not None
@@ -185,7 +193,58 @@ def another_sort(path: Path) -> None:
     (path / "a").touch()
 
 
-@pytest.mark.parametrize("harm", [gone, empty, cut, *map(changed_at, (0.0, 0.3, 0.6, 1.0))])
+HARMS = [gone, empty, cut, *map(changed_at, (0.0, 0.3, 0.6, 1.0))]
+
+
+@pytest.mark.parametrize("harm", HARMS)
+def test_places_are_made_again_when_they_are_damaged(
+    folder: Path, bundle: Bundle, read: list[str], harm: Callable[[Path], None], caplog: pytest.LogCaptureFixture
+) -> None:
+    first = answers(folder, bundle)
+    kept = (folder / PLACES).read_bytes()
+    harm(folder / PLACES)
+    read.clear()
+    with caplog.at_level(logging.WARNING):
+        assert answers(folder, bundle) == first and read == []
+    assert (PLACES in caplog.text) == (harm is not gone)
+    assert (folder / PLACES).read_bytes()[32:] == kept[32:]
+
+
+def test_only_what_is_new_is_placed(folder: Path, bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
+    placed: list[int] = []
+
+    def raw_of(outlines: Any, *arguments: Any) -> Any:
+        placed.append(len(outlines))
+        return standing.raw_of(outlines, *arguments)
+
+    monkeypatch.setattr("catalog.segments.raw_of", raw_of)
+    answers(folder, bundle)
+    kept = Order.load(folder / "order.npz")
+    assert kept is not None
+    placed.clear()
+    first = answers(folder, bundle)
+    assert placed == []
+    put(folder, entry(2, known=True, tempo_bpm=200.0), entry(20))
+    forget(folder, 5)
+    now = answers(folder, bundle)
+    assert placed == [2] and now != first
+    placed.clear()
+    assert answers(folder, bundle) == now and placed == []
+    (folder / PLACES).unlink()
+    assert answers(folder, bundle) == now and placed == [TRACKS]  # all at once, to the same bits
+
+
+def test_places_are_of_one_order(folder: Path, bundle: Bundle) -> None:
+    answers(folder, bundle)
+    rng = np.random.default_rng(3)
+    raw = standing.Raw(*rng.random((2, 50)), rng.random((50, 3)), rng.random(50))
+    kept, other = Order.load(folder / "order.npz"), Order(raw)
+    assert kept is not None and kept.sum != other.sum
+    assert Placed.load(folder, kept, True) is not None
+    assert Placed.load(folder, kept, False) is None and Placed.load(folder, other, True) is None
+
+
+@pytest.mark.parametrize("harm", HARMS)
 def test_what_is_kept_is_made_again_when_it_is_damaged(
     folder: Path, bundle: Bundle, read: list[str], harm: Callable[[Path], None], caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -276,7 +335,6 @@ def test_a_track_that_is_analysed_again_meanwhile(
 ) -> None:
     answers(folder, bundle)
     put(folder, entry(3, title="Renamed", known=True))
-    vectors_of = opening.vectors_of
 
     def late(*arguments: Any) -> Any:
         forget(folder, 3)
