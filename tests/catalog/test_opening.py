@@ -70,7 +70,14 @@ def entry(
         rng.random((len(first), 3), dtype=np.float32)
     )  # fmt: skip
     track = Track(
-        f"{number:016x}", title or f"Song {number}", "", path_of(number), own.duration_s, own.tempo_bpm, "", ()
+        f"{number:016x}",
+        title or f"Song {number}",
+        "",
+        path_of(number),
+        own.duration_s,
+        tempo_bpm or own.tempo_bpm,
+        "",
+        (),
     )
     return Entry(track, None if known else own)
 
