@@ -1,9 +1,9 @@
 """A catalogue opened for searching, safe for any number of threads.
 
 Each recording counts once, however many files hold it: as one track, whose file was there when the folder was indexed.
-Tracks, segment vectors, beats and rhythm are held in memory; clip embeddings stay on disk, memory-mapped, at most
-``OPEN_FILES`` at once. What an indexer writes later is seen by the next ``open``, or by ``refresh``, which reads only
-what changed; a search under way goes on with what it began with.
+Tracks, beats and rhythm are held in memory, segments' vectors by the index; clip embeddings stay on disk,
+memory-mapped, at most ``OPEN_FILES`` at once. What an indexer writes later is seen by the next ``open``, or by
+``refresh``, which reads only what changed; a search under way goes on with what it began with.
 """
 
 import math
@@ -22,11 +22,13 @@ from .database import exclusive
 from .errors import FormatError, SearchIndexError, UnknownTrackError
 from .gain import common_lufs, gain_db
 from .index.base import Hit, IndexOptions, SearchState
+from .index.names import IN_MEMORY
 from .index.registry import DEFAULT, open_index
-from .keeping import GROWN, bring, order_for
+from .keeping import GROWN, order_for
 from .layout import Layout, check_bundle, check_vacant, layout_of, read_layout, write_layout
 from .likeness import most_alike
 from .loading import Loaded, Version, changed_since, everything
+from .opening import lean, opened
 from .records import Candidate, Filters, Floats, Outline, Track
 from .snapshot import Changes, Snapshot, changes_of
 from .standard import index_query, index_width, plain
@@ -36,7 +38,6 @@ from .windows import Windows
 from .words import WordSearch
 
 OPEN_FILES = 256
-IN_MEMORY = "flat"
 KEPT = 1000  # tracks that went while it was open, whose names are still known
 
 
@@ -57,8 +58,7 @@ class Catalog:
         self._bank = bank
         width, segments = index_width(layout.embedding_dim), int(loaded.segments.counts.sum())
         self._index = open_index(index, IndexOptions(folder, width, search_device, segments))
-        kept = self._index.stamps()
-        step = loaded.first(bank, lambda own: order_for(self._index, folder, own, renew=not kept))
+        loaded, step = opened(self._index, folder, layout.embedding_dim, bank, loaded)
         self._now, self._version, self._measured = step.snapshot, loaded.version, len(step.snapshot)
         self._lufs_given = target_lufs is not None
         self.target_lufs = common_lufs(_outlines(step.snapshot)) if target_lufs is None else target_lufs
@@ -68,7 +68,6 @@ class Catalog:
         self._windows = Windows(folder, layout, OPEN_FILES)
         self._damaged = Damaged(folder)
         self._damaged.tell(loaded)
-        bring(self._index, step.indexed, kept)
 
     @classmethod
     def open(
@@ -93,7 +92,8 @@ class Catalog:
             check_bundle(folder, layout, bundle)
         bank = None if bundle is None or bundle.bank is None else bundle.bank.queries
         index = index if bundle is not None else IN_MEMORY  # scores without the bank are no good to others
-        return cls(folder, layout, everything(folder, layout.embedding_dim), search_device, target_lufs, bank, index)
+        loaded = lean(folder, layout.embedding_dim, bank, index)
+        return cls(folder, layout, loaded, search_device, target_lufs, bank, index)
 
     @classmethod
     def create(cls, folder: Path | str, bundle: Bundle) -> Self:
@@ -132,11 +132,11 @@ class Catalog:
                 changes = step.changes
             if loaded is None or not measured / GROWN <= len(step.snapshot) <= measured * GROWN:
                 loaded = everything(self.folder, dim)
-                step = loaded.first(self._bank, lambda own: order_for(self._index, self.folder, own, renew=True))
+                step = loaded.first(self._bank, lambda rows: order_for(self._index, self.folder, rows, renew=True))
                 measured = len(step.snapshot)
                 changes = changes_of(before.standing, step.snapshot.standing)
             with self._swapping:
-                self._index.upsert(step.indexed)
+                self._index.upsert(step.indexed.segments())
                 if changes.removed:
                     self._index.remove([track.id for track in changes.removed])
                 self._remember(before, changes)

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-import numpy as np
-
-from .index.base import Segments, VectorIndex
+from .index.base import VectorIndex
+from .segments import Rows
 from .standing import Order
+from .wanted import Read, Wanted
 
 log = logging.getLogger(__name__)
 
@@ -17,15 +17,17 @@ FILE: Final = "order.npz"  # in the catalogue's folder
 GROWN: Final = 1.5  # times as many, or as few: everything is placed anew
 
 
-def order_for(index: VectorIndex, folder: Path, own: Order, renew: bool) -> Order:
-    """What segments are placed by: their ``own`` order, or where the index keeps what follows from it, the one that was
+def order_for(index: VectorIndex, folder: Path, rows: Rows, renew: bool) -> Order:
+    """What ``rows`` are placed by: their own order, or where the index keeps what follows from it, the one that was
     kept too, unless it is to be made anew, or was made of far more or fewer segments."""
-    if not index.keeps(own.segments):
-        return own
+    count = len(rows.owners)
+    if not index.keeps(count):
+        return Order(rows.raw())
     path = folder / FILE
     kept = None if renew else Order.load(path)
-    if kept is not None and kept.segments / GROWN <= own.segments <= kept.segments * GROWN:
+    if kept is not None and kept.segments / GROWN <= count <= kept.segments * GROWN:
         return kept
+    own = Order(rows.raw())
     try:
         return own.save(path)
     except OSError as error:  # every opening then places, and indexes, all of them anew
@@ -33,11 +35,11 @@ def order_for(index: VectorIndex, folder: Path, own: Order, renew: bool) -> Orde
         return own
 
 
-def bring(index: VectorIndex, wanted: Segments, kept: Mapping[str, str]) -> None:
-    """Let the index, which has ``kept`` the tracks with these stamps, hold what is wanted."""
-    stamps = {track.id: stamp for track, stamp in zip(wanted.tracks, wanted.stamps, strict=True)}
-    new = np.array([kept.get(id) != stamp for id, stamp in stamps.items()], np.bool_)
+def bring(index: VectorIndex, wanted: Wanted, kept: Mapping[str, str], read: Read | None = None) -> None:
+    """Let the index, which has ``kept`` the tracks with these stamps, hold what is wanted. ``read``: gives vectors that
+    were not read."""
+    new = wanted.lacking(kept)
     if new.any():
-        index.upsert(wanted if new.all() else wanted.chosen(new))
-    if gone := kept.keys() - stamps.keys():
+        index.upsert(wanted.segments(new, read))
+    if gone := kept.keys() - {stored.track.id for stored in wanted.tracks}:
         index.remove(gone)

@@ -19,6 +19,7 @@ from .packing import floats, unpack_outline
 from .records import Floats, Track
 from .stored import FileStamp, KnownFile, StoredSegments, StoredTrack, among, named, path_bytes, path_of
 from .whole import (
+    LEAN_COLUMNS,
     NO_SEGMENT,
     SEGMENT_COLUMNS,
     UNREADABLE,
@@ -80,14 +81,19 @@ class Reader:
         return list(by_id.values())
 
     def segments(
-        self, dim: int, ids: Collection[str] | None = None, damaged: dict[str, str] | None = None
+        self,
+        dim: int,
+        ids: Collection[str] | None = None,
+        damaged: dict[str, str] | None = None,
+        vectors: bool = True,
     ) -> StoredSegments:
-        """All segments (of the tracks ``ids``, if these are given), with vectors of ``dim`` numbers. ``damaged`` gets
-        the tracks whose segments are left out, and what of each is damaged."""
+        """All segments (of the tracks ``ids``, if these are given), with vectors of ``dim`` numbers, or without these.
+        ``damaged`` gets the tracks whose segments are left out, and what of each is damaged."""
+        columns = SEGMENT_COLUMNS if vectors else LEAN_COLUMNS
         rows = self._db.execute(
-            f"SELECT {SEGMENT_COLUMNS} WHERE TRUE {among('track', ids)} ORDER BY track", named(ids)
+            f"SELECT {columns} WHERE TRUE {among('track', ids)} ORDER BY track", named(ids)
         ).fetchall()
-        found, faults = segments_of(rows, dim)
+        found, faults = segments_of(rows, dim, lean=not vectors)
         if damaged is not None:
             damaged |= faults | damaged
         return found

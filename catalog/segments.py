@@ -14,12 +14,14 @@ from numpy.typing import NDArray
 
 from features.spec import CLIP_S, WINDOW_S
 
-from .index.base import Segments
+from .measures import Measures
+from .placed import Placed
 from .recent import Recent
 from .records import Floats, Mask
 from .standard import Standard, scale_of, standard_of
-from .standing import Order, raw_of
+from .standing import Order, Raw, raw_of
 from .stored import StoredSegments, StoredTrack
+from .wanted import Wanted
 
 KEPT: Final = 2048  # tracks
 BORDER_BONUS: Final = 0.02  # of cosine: for a start where a section surely begins
@@ -68,8 +70,11 @@ class Yardstick:
 class Rows:
     """The segments of some tracks by row, those of a track together: as they come from the store."""
 
-    def __init__(self, tracks: Sequence[StoredTrack], segments: StoredSegments) -> None:
-        """``tracks`` by rising id; the segments of others are left out."""
+    def __init__(
+        self, tracks: Sequence[StoredTrack], segments: StoredSegments, measures: Measures | None = None
+    ) -> None:
+        """``tracks`` by rising id; the segments of others are left out. ``measures``: of these tracks, where their
+        vectors were not read."""
         self.tracks = tracks
         numbers = {stored.track.id: number for number, stored in enumerate(tracks)}
         owners = np.repeat(np.array([numbers.get(id, -1) for id in segments.tracks], np.int64), segments.counts)
@@ -79,14 +84,34 @@ class Rows:
         self.owners = owners[kept]
         if (np.diff(self.owners) < 0).any():
             raise ValueError("segments must come by their track's id")
-        self.vectors, self.moods = segments.vectors[kept], None if segments.moods is None else segments.moods[kept]
+        self.vectors = segments.vectors[kept] if measures is None else segments.vectors
+        self.moods = None if segments.moods is None else segments.moods[kept]
         self.counts = np.bincount(self.owners, minlength=len(tracks)).astype(np.int64)
+        clips = [stored.clips for stored in tracks]
+        self.standard = None if measures is None else measures.standard(clips, self.counts)
         self.first_clips, self.starts_s = segments.first_clips[kept], segments.starts_s[kept]
         self.borders = segments.borders[kept]
-        ends = np.cumsum(self.counts)
-        spans = np.stack([ends - self.counts, ends], axis=1)
-        tempi_bpm = [stored.track.tempo_bpm for stored in tracks]
-        self.raw = raw_of([stored.outline for stored in tracks], spans, self.first_clips, tempi_bpm, self.moods)
+        self.placed: Placed | None = None  # by the order that they are to be placed by
+
+    def raw(self, chosen: Mask | None = None) -> Raw:
+        """Of the tracks ``chosen`` (tracks,), or of all."""
+        tracks, counts = self.tracks, self.counts
+        rows: Mask | slice = slice(None)
+        if chosen is not None and not chosen.all():
+            tracks = [tracks[number] for number in np.flatnonzero(chosen).tolist()]
+            counts, rows = counts[chosen], np.repeat(chosen, counts)
+        ends = np.cumsum(counts)
+        spans = np.stack([ends - counts, ends], axis=1)
+        outlines, tempi_bpm = [stored.outline for stored in tracks], [stored.track.tempo_bpm for stored in tracks]
+        return raw_of(
+            outlines, spans, self.first_clips[rows], tempi_bpm, None if self.moods is None else self.moods[rows]
+        )
+
+    def standings(self, order: Order) -> Floats:
+        """(rows, 4)"""
+        if self.placed is None:
+            return order.standings(self.raw())
+        return self.placed.standings(self.tracks, self.counts, lambda new: order.standings(self.raw(new)))
 
     def yardstick(self, bank: Floats | None, order: Order) -> Yardstick:
         """By these as all segments of a catalogue."""
@@ -100,9 +125,13 @@ class _Block:
         self.firsts: list[int] = (np.cumsum(rows.counts) - rows.counts).tolist()  # quicker to look up than an array
         self.counts: list[int] = rows.counts.tolist()
         self._rows = (rows.first_clips, rows.starts_s, rows.borders, rows.moods)
-        self.standings = yardstick.order.standings(rows.raw)
+        self.standings = rows.standings(yardstick.order)
         self.standings.setflags(write=False)  # every candidate has a view of it
-        self.standard: Standard = standard_of(rows.vectors, yardstick.bank, rows.owners, yardstick.scale)
+        self.standard: Standard = (
+            standard_of(rows.vectors, yardstick.bank, rows.owners, yardstick.scale)
+            if rows.standard is None
+            else rows.standard
+        )
         self._cache: Recent[int, TrackSegments] = Recent(KEPT)
 
     def stamps(self, tracks: Sequence[StoredTrack]) -> list[str]:
@@ -139,16 +168,15 @@ class SegmentTable:
         self._yardstick = yardstick
         self._places = places or {}
 
-    def changed(self, gone: Collection[str], rows: Rows) -> "tuple[SegmentTable, Segments]":
+    def changed(self, gone: Collection[str], rows: Rows) -> "tuple[SegmentTable, Wanted]":
         """The table without ``gone`` and with the tracks of ``rows``, and what an index holds of these (see
         ``standard.py``)."""
         block = _Block(rows, self._yardstick)
         places = {id: place for id, place in self._places.items() if id not in gone} if gone else dict(self._places)
         places |= {stored.track.id: (block, number) for number, stored in enumerate(rows.tracks)}
-        tracks = [stored.track for stored in rows.tracks]
-        return SegmentTable(self._yardstick, places), Segments(
-            tracks, rows.counts, block.standard.rows(rows.vectors, block.standings), block.stamps(rows.tracks)
-        )
+        stamps = block.stamps(rows.tracks)
+        wanted = Wanted(rows.tracks, rows.counts, stamps, block.standard, block.standings, rows.vectors)
+        return SegmentTable(self._yardstick, places), wanted
 
     def count(self, track: str) -> int:
         """How many segments a track has; 0 for an id that is not known."""

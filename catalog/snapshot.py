@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from .choice import Choice
-from .index.base import Segments
 from .recordings import best_files
 from .records import Track
 from .segments import Rows, SegmentTable
 from .stored import StoredTrack
+from .wanted import Wanted
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ class Step:
     """From one snapshot to the next: ``indexed`` is what an index has to hold anew."""
 
     snapshot: Snapshot
-    indexed: Segments
+    indexed: Wanted
     changes: Changes
 
 

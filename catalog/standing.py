@@ -9,6 +9,7 @@ import io
 import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import Final, Self
 
@@ -87,6 +88,14 @@ class Order:
         order = self.load(path)
         assert order is not None
         return order
+
+    @property
+    def sum(self) -> str:
+        """Another one for another order."""
+        told = sha256()
+        for scale in (*self._energies, *self._axes):
+            told.update(f"{len(scale.thinned())} ".encode("ascii") + scale.thinned().tobytes())
+        return told.hexdigest()
 
     def standings(self, raw: Raw) -> Floats:
         """(m, 4) in [-1, 1], the axes of ``LEANS``.

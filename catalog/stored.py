@@ -66,7 +66,7 @@ class StoredSegments:
     first_clips: NDArray[np.int64]
     starts_s: Floats  # NaN: no start there
     borders: Floats
-    vectors: Floats  # (rows, E)
+    vectors: Floats  # (rows, E); (0, E) where they were not read
     moods: Floats | None  # (rows, 3); None where a track has none
 
 

@@ -22,11 +22,13 @@ SEGMENTS: Final = "what is kept of its segments is damaged"
 NO_SEGMENT: Final = "has no segment, so nothing finds it"
 # What Python raises for bytes, numbers or JSON that are not what they were.
 UNREADABLE: Final = (ValueError, TypeError, LookupError, AttributeError, OverflowError, RecursionError)
-# What ``segments_of`` takes of a track.
-SEGMENT_COLUMNS: Final = (
-    "segments.track, first_clips, starts, borders, moods, vectors, length(rhythm) / 12, duration_s "
+# What ``segments_of`` takes of a track: its vectors, or only how many bytes they have, without reading them.
+_COLUMNS: Final = (
+    "segments.track, first_clips, starts, borders, moods, {}, length(rhythm) / 12, duration_s "
     "FROM segments LEFT JOIN tracks ON tracks.id = segments.track"
 )
+SEGMENT_COLUMNS: Final = _COLUMNS.format("vectors")
+LEAN_COLUMNS: Final = _COLUMNS.format("CASE typeof(vectors) WHEN 'blob' THEN length(vectors) END")
 
 
 def check_track(track: Track) -> None:
@@ -74,26 +76,28 @@ def told(what: str) -> Iterator[None]:
         raise ValueError(f"{what} ({error})") from error
 
 
-def segments_of(rows: Sequence[Any], dim: int, moody: bool | None = None) -> tuple[StoredSegments, dict[str, str]]:
+def segments_of(
+    rows: Sequence[Any], dim: int, moody: bool | None = None, lean: bool = False
+) -> tuple[StoredSegments, dict[str, str]]:
     """Rows of ``SEGMENT_COLUMNS``, by track -> the segments that are whole, with vectors of ``dim`` numbers; and of
     each track whose are not, what is damaged. ``moody``: segments have moods (None: if most of
-    these have)."""
-    faults = {row[0]: SEGMENTS for row in rows if not _fits(row, dim)}
+    these have). ``lean``: rows of ``LEAN_COLUMNS``; without vectors then."""
+    faults = {row[0]: SEGMENTS for row in rows if not _fits(row, dim, lean)}
     if moody is None:
         moody = 2 * sum(row[4] is not None for row in rows) > len(rows)
     faults |= {row[0]: "the moods of its segments are damaged" for row in rows if moody and row[4] is None}
-    found = _joined([row for row in rows if row[0] not in faults] if faults else rows, dim)
+    found = _joined([row for row in rows if row[0] not in faults] if faults else rows, dim, lean)
     limits = {row[0]: row[6:] for row in rows}
     wrong = _wrong(found, [limits[track] for track in found.tracks])
     if not wrong:
         return found, faults
     faults |= wrong
-    return _joined([row for row in rows if row[0] not in faults], dim), faults
+    return _joined([row for row in rows if row[0] not in faults], dim, lean), faults
 
 
-def _fits(row: Any, dim: int) -> bool:
+def _fits(row: Any, dim: int, lean: bool) -> bool:
     _, firsts, starts, borders, moods, vectors, clips, length_s = row
-    blobs = (firsts, starts, borders, vectors, b"" if moods is None else moods)
+    blobs = (firsts, starts, borders, b"" if moods is None else moods, b"" if lean else vectors)
     if not all(isinstance(each, bytes) for each in blobs):
         return False
     size = len(firsts)
@@ -102,13 +106,13 @@ def _fits(row: Any, dim: int) -> bool:
         and size % 4 == 0
         and len(starts) == len(borders) == size
         and (moods is None or len(moods) == 3 * size)
-        and len(vectors) == size * dim
+        and (vectors if lean else len(vectors)) == size * dim
         and _number(clips or None)
         and _number(length_s)
     )  # fmt: skip
 
 
-def _joined(rows: Sequence[Any], dim: int) -> StoredSegments:
+def _joined(rows: Sequence[Any], dim: int, lean: bool) -> StoredSegments:
     tracks, firsts, starts, borders, moods, vectors = (
         zip(*(row[:6] for row in rows), strict=True) if rows else ((),) * 6
     )
@@ -118,7 +122,7 @@ def _joined(rows: Sequence[Any], dim: int) -> StoredSegments:
         np.frombuffer(b"".join(firsts), "<i4").astype(np.int64),
         floats(b"".join(starts)),
         floats(b"".join(borders)),
-        floats(b"".join(vectors)).reshape(-1, dim),
+        floats(b"" if lean else b"".join(vectors)).reshape(-1, dim),
         None if None in moods or not moods else floats(b"".join(moods)).reshape(-1, 3),
     )
 
@@ -128,15 +132,18 @@ def _wrong(found: StoredSegments, limits: Sequence[tuple[int, float]]) -> dict[s
     if not found.tracks:
         return {}
     clips, length_s = np.repeat(np.array(limits, np.float64), found.counts, axis=0).T
-    squares = np.einsum("ij,ij->i", found.vectors, found.vectors)
     with np.errstate(invalid="ignore"):
         checks = {
-            "the vectors of its segments are damaged": np.abs(np.sqrt(squares) - 1.0) <= NORM_WITHIN,
             "the first clips of its segments are damaged": (found.first_clips >= 0) & (found.first_clips < clips),
             "the starts of its segments are damaged": np.isnan(found.starts_s)
             | ((found.starts_s >= 0) & (found.starts_s <= length_s + LATE_S)),
             "the borders of its segments are damaged": np.isfinite(found.borders),
         }
+    if len(found.vectors):
+        squares = np.einsum("ij,ij->i", found.vectors, found.vectors)
+        with np.errstate(invalid="ignore"):
+            near = np.abs(np.sqrt(squares) - 1.0) <= NORM_WITHIN
+        checks = {"the vectors of its segments are damaged": near} | checks
     if found.moods is not None:
         checks["the moods of its segments are damaged"] = np.isfinite(found.moods).all(axis=1)
     firsts = np.cumsum(found.counts) - found.counts

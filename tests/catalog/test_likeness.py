@@ -40,10 +40,10 @@ def made(seed: int, counts: list[int]) -> tuple[SegmentTable, np.ndarray, FlatIn
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     bank = rng.normal(size=(20, E)).astype(np.float32)
     rows = Rows(tracks, segments([stored.track.id for stored in tracks], counts, vectors))
-    yardstick = rows.yardstick(bank / np.linalg.norm(bank, axis=1, keepdims=True), Order(rows.raw))
+    yardstick = rows.yardstick(bank / np.linalg.norm(bank, axis=1, keepdims=True), Order(rows.raw()))
     table, indexed = SegmentTable(yardstick).changed((), rows)
     index = FlatIndex(IndexOptions(Path("/nowhere"), index_width(E)))
-    index.upsert(indexed)
+    index.upsert(indexed.segments())
     return table, vectors, index
 
 
