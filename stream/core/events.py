@@ -59,9 +59,9 @@ class Beats:
     track: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class Reasons:
-    """The parts of a score, each in [0, 1]."""
+    """The parts of a score, each in [0, 1]. Never changed; not frozen, since a hop makes dozens (see ``Candidate``)."""
 
     content: Share
     rhythm: Share

@@ -62,10 +62,11 @@ class Pictures:
     mood_places: NDArray[np.float64] | None = None
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Ranked:
     """A candidate with its score in [0, 1] and the parts of it. ``adjust`` is in the score already, as far as that
-    stays in [0, 1], and so is steering: ``steer_score`` replaced ``share`` of the mean of the parts."""
+    stays in [0, 1], and so is steering: ``steer_score`` replaced ``share`` of the mean of the parts. Never changed; not
+    frozen, since a hop makes dozens (see ``Candidate``)."""
 
     candidate: Candidate
     score: float
@@ -94,15 +95,16 @@ def rank(
     weights = weights or Weights()
     stands = np.concatenate([c.standing for c in candidates]).reshape(len(candidates), -1)
     contents = content([c.similarity for c in candidates], [c.zscore for c in candidates], matches).tolist()
-    rhythms = _rhythms(now, candidates, stands)
-    moods = _moods(now, candidates, stands)
+    energies = [place(stand) for stand in stands[:, 0].tolist()]
+    rhythms = _rhythms(now, candidates, energies)
+    moods = _moods(now, candidates, stands, energies)
     added = [0.0] * len(candidates) if adjusts is None else adjusts.tolist()
     lean = () if steer is None else steer.lean
     steered = [steering(lean, stand) for stand in stands] if lean else [(0.0, 0.0)] * len(candidates)
-    parts = zip(candidates, map(Reasons, contents, rhythms, moods), added, steered, strict=True)
-    return sorted(
-        (scored(candidate, reasons, weights, add, *steer) for candidate, reasons, add, steer in parts), key=order
-    )
+    shares, steers = zip(*steered, strict=True)
+    reasons = list(map(Reasons, contents, rhythms, moods))
+    scores = totals(reasons, weights, added, shares, steers)
+    return best_first(list(map(Ranked, candidates, scores, reasons, added, shares, steers)))
 
 
 def order(ranked: Ranked) -> tuple[float, str]:
@@ -110,10 +112,34 @@ def order(ranked: Ranked) -> tuple[float, str]:
     return -ranked.score, ranked.candidate.track.id
 
 
+def best_first(ranked: Sequence[Ranked]) -> list[Ranked]:
+    """Sorted by ``order``."""
+    keys = [(-entry.score, entry.candidate.track.id) for entry in ranked]
+    return [ranked[at] for at in sorted(range(len(keys)), key=keys.__getitem__)]
+
+
 def weighted(reasons: Reasons, weights: Weights) -> float:
     """The mean of the parts."""
     mass = weights.content + weights.rhythm + weights.mood
     return (weights.content * reasons.content + weights.rhythm * reasons.rhythm + weights.mood * reasons.mood) / mass
+
+
+def totals(
+    reasons: Sequence[Reasons],
+    weights: Weights,
+    adjusts: Sequence[float],
+    shares: Sequence[float],
+    steer_scores: Sequence[float],
+) -> list[float]:
+    """The score of each candidate: the mean of the parts and what is added to it, kept in [0, 1]."""
+    mass = weights.content + weights.rhythm + weights.mood
+    of_content, of_rhythm, of_mood = weights.content, weights.rhythm, weights.mood
+    scores = []
+    for parts, adjust, share, steer_score in zip(reasons, adjusts, shares, steer_scores, strict=True):
+        mean = (of_content * parts.content + of_rhythm * parts.rhythm + of_mood * parts.mood) / mass
+        score = mean + (adjust + share * (steer_score - mean))
+        scores.append(score if 0.0 <= score <= 1.0 else _unit(score))
+    return scores
 
 
 def scored(
@@ -124,9 +150,9 @@ def scored(
     share: float = 0.0,
     steer_score: float = 0.0,
 ) -> Ranked:
-    """A candidate with its score: the mean of the parts and what is added to it, kept in [0, 1]."""
-    mean = weighted(reasons, weights)
-    return Ranked(candidate, _unit(mean + (adjust + share * (steer_score - mean))), reasons, adjust, share, steer_score)
+    """A candidate with its score."""
+    [score] = totals([reasons], weights, [adjust], [share], [steer_score])
+    return Ranked(candidate, score, reasons, adjust, share, steer_score)
 
 
 def content(similarities: Sequence[float], zscores: Sequence[float | None], matches: Floats | None) -> Floats:
@@ -184,10 +210,9 @@ def _rhythm(now: Pictures, motion: float, tempo_bpm: float, energy: float) -> fl
     return trust * tempo_fit(now.tempo.bpm, tempo_bpm) + (1.0 - trust) * fit
 
 
-def _rhythms(now: Pictures, candidates: Sequence[Candidate], stands: NDArray[np.float32]) -> list[float]:
-    """``rhythm`` of each candidate; ``stands`` (n, 4): where each stands."""
+def _rhythms(now: Pictures, candidates: Sequence[Candidate], energies: Sequence[float]) -> list[float]:
+    """``rhythm`` of each candidate; ``energies``: the places of their music."""
     motion = speed_place(now.speed)
-    energies = [place(stand) for stand in stands[:, 0].tolist()]
     return [_rhythm(now, motion, c.track.tempo_bpm, energy) for c, energy in zip(candidates, energies, strict=True)]
 
 
@@ -199,13 +224,15 @@ def tempo_fit(first_bpm: float, second_bpm: float) -> float:
 
 def mood(now: Pictures, music: Candidate) -> float:
     """In [0, 1]; energy stands in where one side has no mood."""
-    return _moods(now, [music], music.standing[None])[0]
+    return _moods(now, [music], music.standing[None], [place(float(music.standing[0]))])[0]
 
 
-def _moods(now: Pictures, candidates: Sequence[Candidate], stands: NDArray[np.float32]) -> list[float]:
-    """``mood`` of each candidate; ``stands`` (n, 4): where each stands."""
+def _moods(
+    now: Pictures, candidates: Sequence[Candidate], stands: NDArray[np.float32], energies: Sequence[float]
+) -> list[float]:
+    """``mood`` of each candidate; ``stands`` (n, 4): where each stands; ``energies``: the first of that as places."""
     energy = scene_energy(now)
-    by_energy = [1.0 - abs(energy - place(stand)) for stand in stands[:, 0].tolist()]
+    by_energy = [1.0 - abs(energy - own) for own in energies]
     if now.mood is None:
         return by_energy
     if now.mood_places is None:
