@@ -5,6 +5,7 @@ first while they still hold, with the same figures unless these have moved, so t
 show the same as a row above it shows another fact, if there is one.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -67,10 +68,10 @@ class Facts:
             track = row.candidate.track.id
             before = {fact.kind: fact for fact in self._previous.get(track, ())}
             bonus = {fact.kind: HOLDS - ORDER * place for place, fact in enumerate(self._previous.get(track, ()))}
-            ordered = sorted(
-                [*_all(row, now, setting), *firsts], key=lambda known: known[0] + bonus.get(known[1].kind, 0.0)
-            )[::-1]
-            facts = [_steady(fact, before.get(fact.kind)) for _, fact in ordered]
+            known = [*_all(row, now, setting), *firsts]
+            strengths = [strength + bonus.get(fact.kind, 0.0) for strength, fact in known]
+            ordered = sorted(range(len(known)), key=strengths.__getitem__)[::-1]
+            facts = [_steady(known[at][1], before.get(known[at][1].kind)) for at in ordered]
             chosen.append(_unlike(facts, chosen))
             self._previous.pop(track, None)
             self._previous[track] = chosen[-1]
@@ -167,7 +168,7 @@ def _placed(row: Ranked, setting: Setting) -> tuple[float, Fact] | None:
 def _plain(row: Ranked) -> list[tuple[float, Fact]]:
     """What is true of any track, for rows that would otherwise look like others."""
     outline = row.candidate.outline
-    return [(0.1, words.loudness(outline.lufs))] if outline is not None and np.isfinite(outline.lufs) else []
+    return [(0.1, words.loudness(outline.lufs))] if outline is not None and math.isfinite(outline.lufs) else []
 
 
 def _firsts(rows: Sequence[Ranked]) -> list[list[tuple[float, Fact]]]:
