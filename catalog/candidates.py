@@ -83,14 +83,16 @@ def _starts(
     tracks: Sequence[tuple[Hit, TrackSegments, Floats]], query: Floats, lean: Floats | None
 ) -> list[tuple[Places | None, int, float]]:
     """Of each track its starts, the segment of the best one, and its time; where it has none, the segment of its hit.
-    All starts of all tracks are compared with the query at once."""
+
+    A product for each track: one for all would give other last digits for other neighbours, and recordings would
+    not come out as they did."""
     if not tracks:
         return []
-    counts = [len(own.segments) for _, own, _ in tracks]
-    stored = np.concatenate([vectors.take(own.segments, axis=0) for _, own, vectors in tracks])
-    fits = similarities(stored, np.repeat(np.array([own.deviation for _, own, _ in tracks], np.float32), counts), query)
+    counts, width = [len(own.segments) for _, own, _ in tracks], len(query)
+    fits = np.concatenate([vectors.take(own.segments, axis=0)[:, :width] @ query for _, own, vectors in tracks])
+    fits *= np.repeat(np.array([own.deviation for _, own, _ in tracks], np.float32), counts)
     if lean is not None:
-        fits += LEAN_COSINE * (np.concatenate([own.standings[own.segments] for _, own, _ in tracks]) @ lean)
+        fits += LEAN_COSINE * np.concatenate([own.standings[own.segments] @ lean for _, own, _ in tracks])
     worth: list[float] = (fits + np.concatenate([own.bonus for _, own, _ in tracks])).tolist()
     starts: list[tuple[Places | None, int, float]] = []
     end = 0
