@@ -50,7 +50,7 @@ def candidates_of(
     if not found:
         return []
     owned = [own for _, own, *_ in found]
-    near = similarities(np.stack(nearest), np.array([[own.deviation] for own in owned]), query)[:, 0]
+    near = similarities(np.concatenate(nearest)[:, None], np.array([[own.deviation] for own in owned]), query)[:, 0]
     scores = zip(found, near.tolist(), _zscores(near, owned), strict=True)
     return [
         Candidate(

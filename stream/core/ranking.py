@@ -159,23 +159,24 @@ def content(similarities: Sequence[float], zscores: Sequence[float | None], matc
     """(n,) in [0, 1] from cosines in [-1, 1], the same as standard scores where all have one, and the matcher's scores
     (n,) in [0, 1], if any."""
     near = np.asarray(similarities, np.float64)
-    absolute = (1.0 + np.clip(near, -1.0, 1.0)) / 2.0
-    if all(zscore is not None for zscore in zscores):
+    absolute = (1.0 + np.minimum(np.maximum(near, -1.0), 1.0)) / 2.0
+    if None not in zscores:
         near = np.asarray(zscores, np.float64)
         absolute = 1.0 / (1.0 + np.exp(-near))
     relative = spread(near)
     if matches is not None:
-        bounded = np.clip(matches, LOGIT_BOUND, 1.0 - LOGIT_BOUND)
+        bounded = np.minimum(np.maximum(matches, LOGIT_BOUND), 1.0 - LOGIT_BOUND)
         relative = (relative + spread(np.log(bounded / (1.0 - bounded)))) / 2.0
     return np.asarray((absolute + relative) / 2.0)
 
 
 def spread(values: Floats) -> Floats:
     """Values -> (0, 1) by their standard score through a logistic curve; 0.5 for all when they do not differ."""
-    deviation = float(values.std())
+    centred = values - np.add.reduce(values) / len(values)
+    deviation = math.sqrt(float(np.add.reduce(centred * centred)) / len(values))
     if deviation < 1e-6:
         return np.full(values.shape, 0.5)
-    return np.asarray(1.0 / (1.0 + np.exp(-(values - values.mean()) / deviation)))
+    return np.asarray(1.0 / (1.0 + np.exp(-centred / deviation)))
 
 
 def steering(lean: Sequence[float], standing: NDArray[np.float32]) -> tuple[float, float]:
