@@ -37,8 +37,7 @@ def colour_emotion(picture: Picture) -> float:
 def colour_histogram(picture: Picture) -> NDArray[np.float32]:
     """(64,): the share of the pixels of an RGB picture (h, w, 3) in each cell of colours, ``_BINS`` a channel."""
     counts = cv2.calcHist([picture], [0, 1, 2], None, [_BINS] * 3, [0, 256] * 3).ravel()
-    shares: NDArray[np.float32] = counts / picture[..., 0].size
-    return shares
+    return np.asarray(counts / np.float32(picture[..., 0].size), np.float32)
 
 
 def differences(pictures: Pictures, histogram: Histogram = colour_histogram) -> NDArray[np.float64]:

@@ -1,7 +1,7 @@
 """A value of a picture, measured once: the pictures of a clip come again in the next clips.
 
-Nothing is kept longer than the picture itself, so its bound is that of whoever keeps the pictures. A picture must not be
-written to once it was measured.
+Nothing is kept longer than the picture itself, so its bound is that of whoever keeps the pictures. A picture must not
+be written to once it was measured.
 """
 
 import weakref
@@ -15,8 +15,8 @@ T = TypeVar("T")
 
 
 class PerPicture(Generic[T]):
-    """``measure`` of pictures, by identity. Any number of threads may ask; two that ask for one picture at once may both
-    measure it."""
+    """``measure`` of pictures, by identity. Any number of threads may ask; two that ask for one picture at once may
+    both measure it."""
 
     def __init__(self, measure: Callable[[NDArray[np.uint8]], T]) -> None:
         self._measure = measure

@@ -1,7 +1,5 @@
 """Tempo from an autocorrelation: shared by picture motion and music."""
 
-from functools import lru_cache
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -18,20 +16,12 @@ def autocorrelation(series: NDArray[np.float64]) -> NDArray[np.float64]:
     spectrum = np.fft.rfft(centred, 2 * n)
     result = np.fft.irfft(spectrum.real**2 + spectrum.imag**2, 2 * n)[..., :n]
     # A longer lag sums fewer products; without this, short periods would win.
-    result *= _longer(n)
+    result *= n / np.arange(n, 0, -1)
     zero = result[..., :1].copy()
     flat = zero <= 1e-12 * n * (1.0 + np.square(series).max(axis=-1, keepdims=True, initial=0.0))
     if not flat.any():
         return np.asarray(result / zero)
     return np.asarray(np.where(flat, 0.0, result / np.where(flat, 1.0, zero)))
-
-
-@lru_cache(maxsize=64)
-def _longer(n: int) -> NDArray[np.float64]:
-    """(n,): how many times fewer products each lag sums than lag 0."""
-    longer: NDArray[np.float64] = n / np.arange(n, 0, -1)
-    longer.setflags(write=False)
-    return longer
 
 
 def prior(bpm: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -195,7 +195,9 @@ class Hysteresis:
         adjusts, shares, steers = zip(*[(e.adjust, e.share, e.steer_score) for e in ranked], strict=True)
         scores = totals(reasons, weights, adjusts, shares, steers)
         return [
-            entry if before is None else Ranked(entry.candidate, score, parts, entry.adjust, entry.share, entry.steer_score)
+            entry
+            if before is None
+            else Ranked(entry.candidate, score, parts, entry.adjust, entry.share, entry.steer_score)
             for (before, entry), parts, score in zip(pairs, reasons, scores, strict=True)
         ]
 

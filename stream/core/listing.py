@@ -1,8 +1,8 @@
 """From ranked candidates to the items of a list: their order, where to start, and why.
 
 State: the rows and which track holds the first place (``hysteresis``), where each track is to be started (``starts``),
-the facts of the rows (``facts``), the ways out of the newest rows' tracks, and the newest items, for when no track passes
-the filters any more.
+the facts of the rows (``facts``), the ways out of the newest rows' tracks, and the newest items, for when no track
+passes the filters any more.
 """
 
 from collections.abc import Sequence
@@ -94,7 +94,7 @@ class Listing:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Ways:
-    """Out of a track that is started at ``start_s``: where to leave it, and the loop. They stay while the start does."""
+    """Out of a track that is started at ``start_s``: where to leave it, and the loop. They stay while that does."""
 
     outline: Outline | None
     start_s: float
