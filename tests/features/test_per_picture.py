@@ -12,7 +12,6 @@ from features.frame import FrameFeatures
 from features.keyframes import key_frames
 from features.per_picture import PerPicture
 
-
 BLANK = FrameFeatures(np.zeros((64, 64), np.uint8), ColourStats(0.5, 0.5, 0.5, 0.5), 0.1, 0.0, 0.0, 0.0, 0.0)
 
 
