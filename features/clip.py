@@ -14,7 +14,7 @@ from .appearance import clip_image
 from .cuts import HARD_CUT
 from .errors import FeatureError
 from .keep import Keep
-from .keyframes import colour_histogram, key_frames
+from .keyframes import colour_emotion, colour_histogram, key_frames
 from .motion import mean_displacement
 from .per_picture import PerPicture
 from .scene import scene_picture
@@ -34,6 +34,7 @@ if TYPE_CHECKING:  # callers need not import what measures frames
 Slots = Sequence["FrameFeatures | None"]
 NEEDS_SMALL: Final = frozenset({"clip_frames", "key_frames", "scene"})
 _histogram: Final = PerPicture(colour_histogram)  # of 16 pictures of a clip, 12 come again a second later
+_emotion: Final = PerPicture(colour_emotion)
 
 
 def video_clip_features(frames: Slots, names: Collection[str]) -> dict[str, NDArray[Any]]:
@@ -116,7 +117,7 @@ def _frames(frames: Slots) -> NDArray[np.uint8]:
 
 
 def _key_frames(frames: Slots) -> NDArray[np.uint8]:
-    return key_frames(_small_pictures(frames), KEY_FRAMES_PER_CLIP, histogram=_histogram)
+    return key_frames(_small_pictures(frames), KEY_FRAMES_PER_CLIP, _emotion, _histogram)
 
 
 def _small_pictures(frames: Slots) -> list[NDArray[np.uint8]]:

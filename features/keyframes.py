@@ -42,7 +42,8 @@ def colour_histogram(picture: Picture) -> NDArray[np.float32]:
 
 def differences(pictures: Pictures, histogram: Histogram = colour_histogram) -> NDArray[np.float64]:
     """(n,) total variation in [0, 1] between each picture's colour histogram and the one before; 0 for the first."""
-    histograms = np.array([histogram(picture) for picture in pictures], np.float64)
+    histograms = np.concatenate([histogram(picture) for picture in pictures]).reshape(len(pictures), -1)
+    histograms = histograms.astype(np.float64)
     steps = np.zeros(len(histograms))
     steps[1:] = np.abs(histograms[1:] - histograms[:-1]).sum(axis=1) / 2.0
     return steps

@@ -126,9 +126,11 @@ def _mood(row: Ranked, now: Pictures) -> tuple[float, Fact] | None:
     """The axes on which picture and music lie on the same side of the middle, close to one another."""
     if now.mood is None or row.candidate.mood is None:
         return None
-    pictures, music = now.mood.tolist(), row.candidate.mood.tolist()
-    if now.mood_places is not None:  # more cheerful than most footage, and than most of the catalogue
-        pictures, music = now.mood_places.tolist(), [place(at) for at in row.candidate.standing[: len(music)].tolist()]
+    if now.mood_places is None:
+        pictures, music = now.mood.tolist(), row.candidate.mood.tolist()
+    else:  # more cheerful than most footage, and than most of the catalogue
+        pictures = now.mood_places.tolist()
+        music = [place(at) for at in row.candidate.standing[: len(row.candidate.mood)].tolist()]
     alike = [
         (float(min(abs(picture - 0.5), abs(track - 0.5))), axis, picture > 0.5)
         for axis, (picture, track) in enumerate(zip(pictures, music, strict=True))
@@ -148,10 +150,12 @@ def _taste(row: Ranked, setting: Setting) -> tuple[float, Fact] | None:
 
 
 def _voice(row: Ranked, setting: Setting) -> tuple[float, Fact] | None:
+    if not setting.speech:
+        return None
     track = row.candidate.track
     tagged = any("instrumental" in tag.casefold() for tag in track.tags)
     instrumental = tagged if track.vocals is None and track.sung is None else not is_vocal(track)
-    return (0.8, words.instrumental()) if setting.speech and instrumental else None
+    return (0.8, words.instrumental()) if instrumental else None
 
 
 def _likeness(row: Ranked) -> tuple[float, Fact]:
@@ -160,7 +164,10 @@ def _likeness(row: Ranked) -> tuple[float, Fact]:
 
 def _placed(row: Ranked, setting: Setting) -> tuple[float, Fact] | None:
     """The track stands where the name of the place leans."""
-    share, stands = steering(setting.lean.lean, row.candidate.standing)
+    lean = setting.lean.lean
+    if not lean:
+        return None
+    share, stands = steering(lean, row.candidate.standing)
     at = 2.0 * stands - 1.0
     return (0.7, words.placed(setting.place, in_words(setting.lean), at)) if share and at >= LEANS_TOO else None
 
@@ -199,11 +206,11 @@ def _steady(fact: Fact, before: Fact | None) -> Fact:
 
 def _unlike(facts: Sequence[Fact], above: Sequence[tuple[Fact, ...]]) -> tuple[Fact, ...]:
     """The first two facts that are not together those of a row above."""
-    above_texts = {frozenset(fact.text for fact in row) for row in above}
+    above_texts = [{fact.text for fact in row} for row in above]
     first = tuple(facts[:MOST])
-    if frozenset(fact.text for fact in first) not in above_texts:
+    if {fact.text for fact in first} not in above_texts:
         return first
     for other in facts[MOST:]:
-        if frozenset((facts[0].text, other.text)) not in above_texts:
+        if {facts[0].text, other.text} not in above_texts:
             return facts[0], other
     return first
