@@ -92,8 +92,8 @@ def check_outputs(spec: GraphSpec, outputs: Arrays, rows: int) -> None:
         array = outputs[tensor.name]
         if array.dtype != _DTYPES[tensor.dtype] or array.shape != (rows, *tensor.shape[1:]):
             raise EngineFailed(
-                f"graph {spec.name}: output {tensor.name} came as {array.dtype.name} {shape_text(array.shape)} for a batch of {rows}, "
-                f"must be {tensor}; use another engine"
+                f"graph {spec.name}: output {tensor.name} came as {array.dtype.name} {shape_text(array.shape)} for a "
+                f"batch of {rows}, must be {tensor}; use another engine"
             )
         if tensor.dtype == "float32" and not np.isfinite(array).all():
             raise EngineFailed(

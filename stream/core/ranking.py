@@ -96,7 +96,7 @@ def rank(
     stands = np.concatenate([c.standing for c in candidates]).reshape(len(candidates), -1)
     contents = content([c.similarity for c in candidates], [c.zscore for c in candidates], matches).tolist()
     energies = [place(stand) for stand in stands[:, 0].tolist()]
-    rhythms = _rhythms(now, candidates, energies)
+    rhythms = _rhythms(now, [c.track.tempo_bpm for c in candidates], energies)
     moods = _moods(now, candidates, stands, energies)
     added = [0.0] * len(candidates) if adjusts is None else adjusts.tolist()
     lean = () if steer is None else steer.lean
@@ -198,23 +198,22 @@ def place(standing: float) -> float:
 def rhythm(now: Pictures, tempo_bpm: float, energy: float) -> float:
     """Pulse against pulse, weighed by the confidence of the visual one, and motion against the music's energy, each by
     its place. Music without a pulse stays nearer to the middle."""
-    return _rhythm(now, speed_place(now.speed), tempo_bpm, energy)
+    return _rhythms(now, [tempo_bpm], [energy])[0]
 
 
-def _rhythm(now: Pictures, motion: float, tempo_bpm: float, energy: float) -> float:
-    fit = 1.0 - abs(motion - energy)
-    if tempo_bpm <= 0:
-        return 0.5 + NO_PULSE * (fit - 0.5)
-    if now.tempo.bpm <= 0:
-        return fit
-    trust = TEMPO_SHARE * min(1.0, max(0.0, now.tempo.confidence))
-    return trust * tempo_fit(now.tempo.bpm, tempo_bpm) + (1.0 - trust) * fit
-
-
-def _rhythms(now: Pictures, candidates: Sequence[Candidate], energies: Sequence[float]) -> list[float]:
+def _rhythms(now: Pictures, tempi_bpm: Sequence[float], energies: Sequence[float]) -> list[float]:
     """``rhythm`` of each candidate; ``energies``: the places of their music."""
-    motion = speed_place(now.speed)
-    return [_rhythm(now, motion, c.track.tempo_bpm, energy) for c, energy in zip(candidates, energies, strict=True)]
+    motion, pulse = speed_place(now.speed), now.tempo.bpm
+    trust = TEMPO_SHARE * min(1.0, max(0.0, now.tempo.confidence))
+    fits = []
+    for tempo_bpm, energy in zip(tempi_bpm, energies, strict=True):
+        fit = 1.0 - abs(motion - energy)
+        if tempo_bpm <= 0:
+            fit = 0.5 + NO_PULSE * (fit - 0.5)
+        elif pulse > 0:
+            fit = trust * tempo_fit(pulse, tempo_bpm) + (1.0 - trust) * fit
+        fits.append(fit)
+    return fits
 
 
 def tempo_fit(first_bpm: float, second_bpm: float) -> float:
@@ -242,14 +241,14 @@ def _moods(
     else:
         here, reach = now.mood_places.tolist(), PLACES_REACH
         points = ((1.0 + stands[:, : len(here)]) / 2.0).tolist()
-    rows = zip(candidates, points, by_energy, strict=True)
-    return [other if c.mood is None else _near(here, point, reach) for c, point, other in rows]
-
-
-def _near(pictures: Sequence[float], music: Sequence[float], reach: float) -> float:
-    """1 where two points are one, 0.5 at the distance ``reach`` (root-mean-square over the axes)."""
-    squares = [(left - right) ** 2 for left, right in zip(pictures, music, strict=True)]
-    return 1.0 / (1.0 + (math.sqrt(sum(squares) / len(squares)) / reach) ** 2)
+    near = []  # 1 where two points are one, 0.5 at the distance ``reach`` (root-mean-square over the axes)
+    for candidate, point, other in zip(candidates, points, by_energy, strict=True):
+        if candidate.mood is None:
+            near.append(other)
+            continue
+        squares = [(left - right) ** 2 for left, right in zip(here, point, strict=True)]
+        near.append(1.0 / (1.0 + (math.sqrt(sum(squares) / len(squares)) / reach) ** 2))
+    return near
 
 
 def scene_energy(now: Pictures) -> float:
