@@ -127,18 +127,22 @@ class Outline:
     key: TrackKey | None = field(default=None, metadata=MEASURED_LATER)  # None: not measured, or nothing has a pitch
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Places:
-    """Where a track may be started: (m,) each, in rising time, m at least 1. Music plays there and goes on."""
+    """Where a track may be started: (m,) each, in rising time, m at least 1. Music plays there and goes on.
+
+    Never changed, as `Candidate`."""
 
     starts_s: Floats  # on a downbeat where they are known, else on a beat
     fits: Floats  # cosine of the query and the segment that begins there, with the search's lean added
     borders: Floats  # [0, 1]: how surely a section begins there
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Candidate:
-    """A track for a query: how well its best segment fits, and what ranking needs of the segment that would play."""
+    """A track for a query: how well its best segment fits, and what ranking needs of the segment that would play.
+
+    Never changed. It is not frozen because a frozen one takes three times as long to make, and a hop makes dozens."""
 
     track: Track
     start_s: float  # the best of ``places``

@@ -14,8 +14,9 @@ from .appearance import clip_image
 from .cuts import HARD_CUT
 from .errors import FeatureError
 from .keep import Keep
-from .keyframes import key_frames
+from .keyframes import colour_emotion, colour_histogram, key_frames
 from .motion import mean_displacement
+from .per_picture import PerPicture
 from .scene import scene_picture
 from .spec import (
     CLIP_S,
@@ -32,6 +33,8 @@ if TYPE_CHECKING:  # callers need not import what measures frames
 
 Slots = Sequence["FrameFeatures | None"]
 NEEDS_SMALL: Final = frozenset({"clip_frames", "key_frames", "scene"})
+_histogram: Final = PerPicture(colour_histogram)  # of 16 pictures of a clip, 12 come again a second later
+_emotion: Final = PerPicture(colour_emotion)
 
 
 def video_clip_features(frames: Slots, names: Collection[str]) -> dict[str, NDArray[Any]]:
@@ -80,38 +83,47 @@ def _colour(frames: Slots) -> NDArray[np.float32]:
         if frame is not None
     ]
     values = np.array(rows, np.float64)
-    return np.concatenate([values.mean(axis=0), values.std(axis=0)]).astype(np.float32)
+    means = np.add.reduce(values) / len(rows)  # as ``mean`` and ``std``, in a third of the time that these take
+    values -= means
+    values *= values
+    return np.concatenate([means, np.sqrt(np.add.reduce(values) / len(rows))]).astype(np.float32)
 
 
 def _motion(frames: Slots) -> NDArray[np.float32]:
     """As ``spec.MOTION_FIELDS``; ``pan`` is the length of the mean motion vector: high where the camera moves."""
     rows = [(f.speed, f.dx, f.dy, f.onset, f.cut) for f in frames if f is not None]
-    speed, dx, dy, onset, cut = np.array(rows, np.float64).T
+    series = np.ascontiguousarray(np.array(rows, np.float64).T)
+    speed, dx, dy, onset, cut = (np.add.reduce(series, axis=1) / len(rows)).tolist()
+    speed_varies, onset_varies = series[::3].std(axis=1).tolist()
     seconds = len(frames) / MOTION_FPS
-    hard = float((cut >= HARD_CUT).sum())
-    pan = float(np.hypot(dx.mean(), dy.mean()))
-    values = (speed.mean(), speed.std(), speed.max(), pan, onset.mean(), onset.std(), cut.mean(), hard / seconds)
-    return np.array(values, np.float32)
+    hard = float(np.count_nonzero(series[4] >= HARD_CUT))
+    pan = float(np.hypot(dx, dy))
+    fastest = max(row[0] for row in rows)
+    return np.array([speed, speed_varies, fastest, pan, onset, onset_varies, cut, hard / seconds], np.float32)
 
 
 def _pulse(frames: Slots) -> NDArray[np.float32]:
     """(2, 16): how strongly speed and onset swing at 0.25 to 4 Hz. Missing slots hold the value before them."""
-    rows = [(frame.speed, frame.onset) for frame in held(frames)]
+    rows = np.array([(frame.speed, frame.onset) for frame in held(frames)], np.float64)
     series = np.zeros((MOTION_PER_CLIP, 2))
-    series[: len(rows)] = np.array(rows) - np.mean(rows, axis=0)
+    series[: len(rows)] = rows - np.add.reduce(rows) / len(rows)
     spectrum = np.abs(np.fft.rfft(series, axis=0))[1 : PULSE_BINS + 1]
     energy = np.sqrt(np.square(series).sum(axis=0)) + 1e-3
     return np.asarray((spectrum / energy).T, np.float32)
 
 
 def _frames(frames: Slots) -> NDArray[np.uint8]:
-    """Every second slot's small picture; a clip that has just begun repeats its last."""
-    pictures = [_small(frame) for frame in held(frames)][:: MOTION_FPS // FRAMES_FPS]
-    return np.stack(pictures + [pictures[-1]] * (CLIP_S * FRAMES_FPS - len(pictures)))
+    return np.stack(_small_pictures(frames))
 
 
 def _key_frames(frames: Slots) -> NDArray[np.uint8]:
-    return key_frames(_frames(frames), KEY_FRAMES_PER_CLIP)
+    return key_frames(_small_pictures(frames), KEY_FRAMES_PER_CLIP, _emotion, _histogram)
+
+
+def _small_pictures(frames: Slots) -> list[NDArray[np.uint8]]:
+    """Every second slot's small picture; a clip that has just begun repeats its last."""
+    pictures = [_small(frame) for frame in held(frames)[:: MOTION_FPS // FRAMES_FPS]]
+    return pictures + [pictures[-1]] * (CLIP_S * FRAMES_FPS - len(pictures))
 
 
 def _pictures(frames: Slots) -> NDArray[np.uint8]:

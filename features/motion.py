@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import isfinite, log1p
+from math import isfinite, log1p, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,7 @@ MIN_TEMPO_S = 4.0
 REPEATS_S = 16
 SAME_TEMPO, OTHER_TEMPO = 0.03, 0.1  # relative distance of two tempi
 
+_SPREAD = np.array([0.25, 0.5, 0.25])
 _STILL = 0.02  # frame widths per second; slower than this is noise, and the logarithm is flat there
 _MEMORY = MOTION_FPS // 2  # samples that an onset rises above: half a second
 
@@ -79,11 +80,10 @@ def _tempo(series: NDArray[np.float64]) -> VisualTempo:
     if n < MIN_TEMPO_S * MOTION_FPS:
         return VisualTempo(0.0, 0.0)
     # Beats rarely fall on the sampling grid: spread each one, so that neighbouring lags meet.
-    spread = np.convolve(np.pad(series, 1, mode="edge"), (0.25, 0.5, 0.25), mode="valid")
+    spread = np.convolve(np.concatenate([series[:1], series, series[-1:]]), _SPREAD, mode="valid")
     bpm, height = best_tempo(autocorrelation(spread), MOTION_FPS, MIN_BPM, MAX_BPM)
-    noise = 3.0 / np.sqrt(n)
-    confidence = float(np.clip((height - noise) / (1.0 - noise), 0.0, 1.0))
-    return VisualTempo(bpm, confidence)
+    noise = 3.0 / sqrt(n)
+    return VisualTempo(bpm, min(1.0, max(0.0, (height - noise) / (1.0 - noise))))
 
 
 def mean_displacement(speeds: Sequence[float] | NDArray[np.floating]) -> float:

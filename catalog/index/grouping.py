@@ -16,7 +16,8 @@ def best_of_each(owners: NDArray[np.int64], scores: Floats, places: NDArray[np.i
     For each segment: the number of its track ``owners`` (m,), ``scores`` (m,), and ``places`` (m,), which decide
     between equal scores, the lower one first.
     """
-    order: NDArray[np.int64] = np.lexsort((places, -scores))
+    sorted_already = bool((scores[1:] < scores[:-1]).all())  # as an index mostly gives them
+    order: NDArray[np.int64] = np.arange(len(scores)) if sorted_already else np.lexsort((places, -scores))
     firsts: dict[int, int] = {}  # owner -> its first place in the order
     for begin in range(0, len(order), BLOCK):  # mostly the first block has them all
         for at, owner in enumerate(owners[order[begin : begin + BLOCK]].tolist(), begin):

@@ -59,9 +59,9 @@ class Beats:
     track: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class Reasons:
-    """The parts of a score, each in [0, 1]."""
+    """The parts of a score, each in [0, 1]. Never changed; not frozen, since a hop makes dozens (see ``Candidate``)."""
 
     content: Share
     rhythm: Share
@@ -98,10 +98,10 @@ class Steer:
         return leans if any(leans) else ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class Fact:
     """A true statement that speaks for a suggestion. ``value`` is in ``unit`` (empty for a bare number), None where
-    the fact has none; ``text`` is the whole statement."""
+    the fact has none; ``text`` is the whole statement. Never changed; not frozen, as ``Reasons``."""
 
     kind: str
     value: float | None

@@ -5,6 +5,7 @@ first while they still hold, with the same figures unless these have moved, so t
 show the same as a row above it shows another fact, if there is one.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -67,10 +68,10 @@ class Facts:
             track = row.candidate.track.id
             before = {fact.kind: fact for fact in self._previous.get(track, ())}
             bonus = {fact.kind: HOLDS - ORDER * place for place, fact in enumerate(self._previous.get(track, ()))}
-            ordered = sorted(
-                [*_all(row, now, setting), *firsts], key=lambda known: known[0] + bonus.get(known[1].kind, 0.0)
-            )[::-1]
-            facts = [_steady(fact, before.get(fact.kind)) for _, fact in ordered]
+            known = [*_all(row, now, setting), *firsts]
+            strengths = [strength + bonus.get(fact.kind, 0.0) for strength, fact in known]
+            ordered = sorted(range(len(known)), key=strengths.__getitem__)[::-1]
+            facts = [_steady(known[at][1], before.get(known[at][1].kind)) for at in ordered]
             chosen.append(_unlike(facts, chosen))
             self._previous.pop(track, None)
             self._previous[track] = chosen[-1]
@@ -125,9 +126,11 @@ def _mood(row: Ranked, now: Pictures) -> tuple[float, Fact] | None:
     """The axes on which picture and music lie on the same side of the middle, close to one another."""
     if now.mood is None or row.candidate.mood is None:
         return None
-    pictures, music = now.mood.tolist(), row.candidate.mood.tolist()
-    if now.mood_places is not None:  # more cheerful than most footage, and than most of the catalogue
-        pictures, music = now.mood_places.tolist(), [place(at) for at in row.candidate.standing[: len(music)].tolist()]
+    if now.mood_places is None:
+        pictures, music = now.mood.tolist(), row.candidate.mood.tolist()
+    else:  # more cheerful than most footage, and than most of the catalogue
+        pictures = now.mood_places.tolist()
+        music = [place(at) for at in row.candidate.standing[: len(row.candidate.mood)].tolist()]
     alike = [
         (float(min(abs(picture - 0.5), abs(track - 0.5))), axis, picture > 0.5)
         for axis, (picture, track) in enumerate(zip(pictures, music, strict=True))
@@ -147,10 +150,12 @@ def _taste(row: Ranked, setting: Setting) -> tuple[float, Fact] | None:
 
 
 def _voice(row: Ranked, setting: Setting) -> tuple[float, Fact] | None:
+    if not setting.speech:
+        return None
     track = row.candidate.track
     tagged = any("instrumental" in tag.casefold() for tag in track.tags)
     instrumental = tagged if track.vocals is None and track.sung is None else not is_vocal(track)
-    return (0.8, words.instrumental()) if setting.speech and instrumental else None
+    return (0.8, words.instrumental()) if instrumental else None
 
 
 def _likeness(row: Ranked) -> tuple[float, Fact]:
@@ -159,7 +164,10 @@ def _likeness(row: Ranked) -> tuple[float, Fact]:
 
 def _placed(row: Ranked, setting: Setting) -> tuple[float, Fact] | None:
     """The track stands where the name of the place leans."""
-    share, stands = steering(setting.lean.lean, row.candidate.standing)
+    lean = setting.lean.lean
+    if not lean:
+        return None
+    share, stands = steering(lean, row.candidate.standing)
     at = 2.0 * stands - 1.0
     return (0.7, words.placed(setting.place, in_words(setting.lean), at)) if share and at >= LEANS_TOO else None
 
@@ -167,7 +175,7 @@ def _placed(row: Ranked, setting: Setting) -> tuple[float, Fact] | None:
 def _plain(row: Ranked) -> list[tuple[float, Fact]]:
     """What is true of any track, for rows that would otherwise look like others."""
     outline = row.candidate.outline
-    return [(0.1, words.loudness(outline.lufs))] if outline is not None and np.isfinite(outline.lufs) else []
+    return [(0.1, words.loudness(outline.lufs))] if outline is not None and math.isfinite(outline.lufs) else []
 
 
 def _firsts(rows: Sequence[Ranked]) -> list[list[tuple[float, Fact]]]:
@@ -198,11 +206,11 @@ def _steady(fact: Fact, before: Fact | None) -> Fact:
 
 def _unlike(facts: Sequence[Fact], above: Sequence[tuple[Fact, ...]]) -> tuple[Fact, ...]:
     """The first two facts that are not together those of a row above."""
-    above_texts = {frozenset(fact.text for fact in row) for row in above}
+    above_texts = [{fact.text for fact in row} for row in above]
     first = tuple(facts[:MOST])
-    if frozenset(fact.text for fact in first) not in above_texts:
+    if {fact.text for fact in first} not in above_texts:
         return first
     for other in facts[MOST:]:
-        if frozenset((facts[0].text, other.text)) not in above_texts:
+        if {facts[0].text, other.text} not in above_texts:
             return facts[0], other
     return first

@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from .events import Reasons, Weights
-from .ranking import Ranked, order, scored
+from .ranking import Ranked, best_first, totals
 from .rows import ON_AIR, PINNED, SCENE, WISH, Row, RowOptions, Rows
 
 MOST_S: Final = 2.0  # the longest time that one hop stands for
@@ -136,9 +136,9 @@ class Hysteresis:
             return Placed(STAY, ())
         past = self._options.past**passed_s
         weights = weights or Weights()
-        ranked = sorted([self._smooth(entry, weights, past) for entry in ranked], key=order)
+        ranked = best_first(self._smooth(ranked, weights, past))
         self._before = {entry.candidate.track.id: entry for entry in ranked}
-        ids = {entry.candidate.track.id for entry in ranked}
+        ids = self._before.keys()
         before = self._incumbent
         incumbent = None if before is None else self._challenge(ranked, before, cut, passed_s)
         if incumbent is None or (incumbent not in ids and incumbent != playing):
@@ -184,15 +184,27 @@ class Hysteresis:
         self._leads = leads
         return incumbent
 
-    def _smooth(self, entry: Ranked, weights: Weights, past: float) -> Ranked:
-        """Smooth the parts; the score stays their weighted mean and what is added."""
-        before = self._before.get(entry.candidate.track.id)
-        if before is None:
-            return entry
-        old, new, rest = before.reasons, entry.reasons, 1.0 - past
-        reasons = Reasons(
-            past * old.content + rest * new.content,
-            past * old.rhythm + rest * new.rhythm,
-            past * old.mood + rest * new.mood,
-        )
-        return scored(entry.candidate, reasons, weights, entry.adjust, entry.share, entry.steer_score)
+    def _smooth(self, ranked: Sequence[Ranked], weights: Weights, past: float) -> list[Ranked]:
+        """Smooth the parts; the score stays their weighted mean and what is added. An entry that is new is as it is."""
+        rest = 1.0 - past
+        pairs = [(self._before.get(entry.candidate.track.id), entry) for entry in ranked]
+        reasons = [
+            entry.reasons if before is None else _mixed(past, before.reasons, rest, entry.reasons)
+            for before, entry in pairs
+        ]
+        adjusts, shares, steers = zip(*[(e.adjust, e.share, e.steer_score) for e in ranked], strict=True)
+        scores = totals(reasons, weights, adjusts, shares, steers)
+        return [
+            entry
+            if before is None
+            else Ranked(entry.candidate, score, parts, entry.adjust, entry.share, entry.steer_score)
+            for (before, entry), parts, score in zip(pairs, reasons, scores, strict=True)
+        ]
+
+
+def _mixed(past: float, old: Reasons, rest: float, new: Reasons) -> Reasons:
+    return Reasons(
+        past * old.content + rest * new.content,
+        past * old.rhythm + rest * new.rhythm,
+        past * old.mood + rest * new.mood,
+    )

@@ -1,11 +1,14 @@
 """From ranked candidates to the items of a list: their order, where to start, and why.
 
 State: the rows and which track holds the first place (``hysteresis``), where each track is to be started (``starts``),
-the facts of the rows (``facts``), and the newest items, for when no track passes the filters any more.
+the facts of the rows (``facts``), the ways out of the newest rows' tracks, and the newest items, for when no track
+passes the filters any more.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+
+from catalog.records import Outline
 
 from .cues import leave_at, loop_at
 from .events import Fact, Item, Weights
@@ -37,6 +40,7 @@ class Listing:
         self._starts = Starts()
         self._facts = Facts()
         self._newest: tuple[Item, ...] = ()
+        self._ways: dict[str, _Ways] = {}  # of the newest rows, by track
 
     @property
     def tracks(self) -> frozenset[str]:
@@ -70,11 +74,16 @@ class Listing:
         placed = self.hysteresis.place(ranked, cut, playing, wishes.pinned, weights, passed_s)
         facts_by_row = self._facts.of([row.entry for row in placed.rows], now, setting)
         items, moved = [], False
+        before, self._ways = self._ways, {}
         for place, (row, facts) in enumerate(zip(placed.rows, facts_by_row, strict=True), start=1):
             candidate = row.entry.candidate
             start_s, is_new = self._starts.choose(candidate, passed_s, candidate.track.id == playing)
             moved |= is_new
-            items.append(_item(place, row, start_s, facts, wishes))
+            ways = before.get(candidate.track.id)
+            if ways is None or ways.outline is not candidate.outline or ways.start_s != start_s:
+                ways = _ways(candidate.outline, start_s)
+            self._ways[candidate.track.id] = ways
+            items.append(_item(place, row, ways, facts, wishes))
         self._newest = tuple(items)
         return Listed(self._newest, placed.advice, placed.changed or (START if moved else ""))
 
@@ -83,14 +92,30 @@ class Listing:
         return Listed(self._newest, STAY, stale=reason)
 
 
-def _item(place: int, row: Row, start_s: float, facts: tuple[Fact, ...], wishes: Preferences) -> Item:
-    entry, track, outline = row.entry, row.entry.candidate.track, row.entry.candidate.outline
+@dataclass(frozen=True, slots=True, eq=False)
+class _Ways:
+    """Out of a track that is started at ``start_s``: where to leave it, and the loop. They stay while that does."""
+
+    outline: Outline | None
+    start_s: float
+    leave_s: float | None
+    loop: tuple[float, float] | None
+
+
+def _ways(outline: Outline | None, start_s: float) -> _Ways:
+    if outline is None:
+        return _Ways(None, start_s, None, None)
+    return _Ways(outline, start_s, leave_at(outline, start_s), loop_at(outline, start_s))
+
+
+def _item(place: int, row: Row, ways: _Ways, facts: tuple[Fact, ...], wishes: Preferences) -> Item:
+    entry, track = row.entry, row.entry.candidate.track
     return Item(
         rank=place,
         track=track.id,
         title=track.title,
         artist=track.artist,
-        start_s=start_s,
+        start_s=ways.start_s,
         duration_s=track.duration_s,
         score=row.score,
         reasons=entry.reasons,
@@ -101,8 +126,8 @@ def _item(place: int, row: Row, start_s: float, facts: tuple[Fact, ...], wishes:
         held=row.held,
         lift=row.lift,
         gain_db=entry.candidate.gain_db,
-        leave_s=None if outline is None else leave_at(outline, start_s),
-        loop=None if outline is None else loop_at(outline, start_s),
+        leave_s=ways.leave_s,
+        loop=ways.loop,
         facts=facts,
         attribution=track.attribution,
         live_ok=track.rights.live_ok,

@@ -62,10 +62,11 @@ class Pictures:
     mood_places: NDArray[np.float64] | None = None
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Ranked:
     """A candidate with its score in [0, 1] and the parts of it. ``adjust`` is in the score already, as far as that
-    stays in [0, 1], and so is steering: ``steer_score`` replaced ``share`` of the mean of the parts."""
+    stays in [0, 1], and so is steering: ``steer_score`` replaced ``share`` of the mean of the parts. Never changed; not
+    frozen, since a hop makes dozens (see ``Candidate``)."""
 
     candidate: Candidate
     score: float
@@ -94,15 +95,16 @@ def rank(
     weights = weights or Weights()
     stands = np.concatenate([c.standing for c in candidates]).reshape(len(candidates), -1)
     contents = content([c.similarity for c in candidates], [c.zscore for c in candidates], matches).tolist()
-    rhythms = _rhythms(now, candidates, stands)
-    moods = _moods(now, candidates, stands)
+    energies = [place(stand) for stand in stands[:, 0].tolist()]
+    rhythms = _rhythms(now, [c.track.tempo_bpm for c in candidates], energies)
+    moods = _moods(now, candidates, stands, energies)
     added = [0.0] * len(candidates) if adjusts is None else adjusts.tolist()
     lean = () if steer is None else steer.lean
     steered = [steering(lean, stand) for stand in stands] if lean else [(0.0, 0.0)] * len(candidates)
-    parts = zip(candidates, map(Reasons, contents, rhythms, moods), added, steered, strict=True)
-    return sorted(
-        (scored(candidate, reasons, weights, add, *steer) for candidate, reasons, add, steer in parts), key=order
-    )
+    shares, steers = zip(*steered, strict=True)
+    reasons = list(map(Reasons, contents, rhythms, moods))
+    scores = totals(reasons, weights, added, shares, steers)
+    return best_first(list(map(Ranked, candidates, scores, reasons, added, shares, steers)))
 
 
 def order(ranked: Ranked) -> tuple[float, str]:
@@ -110,10 +112,34 @@ def order(ranked: Ranked) -> tuple[float, str]:
     return -ranked.score, ranked.candidate.track.id
 
 
+def best_first(ranked: Sequence[Ranked]) -> list[Ranked]:
+    """Sorted by ``order``."""
+    keys = [(-entry.score, entry.candidate.track.id) for entry in ranked]
+    return [ranked[at] for at in sorted(range(len(keys)), key=keys.__getitem__)]
+
+
 def weighted(reasons: Reasons, weights: Weights) -> float:
     """The mean of the parts."""
     mass = weights.content + weights.rhythm + weights.mood
     return (weights.content * reasons.content + weights.rhythm * reasons.rhythm + weights.mood * reasons.mood) / mass
+
+
+def totals(
+    reasons: Sequence[Reasons],
+    weights: Weights,
+    adjusts: Sequence[float],
+    shares: Sequence[float],
+    steer_scores: Sequence[float],
+) -> list[float]:
+    """The score of each candidate: the mean of the parts and what is added to it, kept in [0, 1]."""
+    mass = weights.content + weights.rhythm + weights.mood
+    of_content, of_rhythm, of_mood = weights.content, weights.rhythm, weights.mood
+    scores = []
+    for parts, adjust, share, steer_score in zip(reasons, adjusts, shares, steer_scores, strict=True):
+        mean = (of_content * parts.content + of_rhythm * parts.rhythm + of_mood * parts.mood) / mass
+        score = mean + (adjust + share * (steer_score - mean))
+        scores.append(score if 0.0 <= score <= 1.0 else _unit(score))
+    return scores
 
 
 def scored(
@@ -124,32 +150,33 @@ def scored(
     share: float = 0.0,
     steer_score: float = 0.0,
 ) -> Ranked:
-    """A candidate with its score: the mean of the parts and what is added to it, kept in [0, 1]."""
-    mean = weighted(reasons, weights)
-    return Ranked(candidate, _unit(mean + (adjust + share * (steer_score - mean))), reasons, adjust, share, steer_score)
+    """A candidate with its score."""
+    [score] = totals([reasons], weights, [adjust], [share], [steer_score])
+    return Ranked(candidate, score, reasons, adjust, share, steer_score)
 
 
 def content(similarities: Sequence[float], zscores: Sequence[float | None], matches: Floats | None) -> Floats:
     """(n,) in [0, 1] from cosines in [-1, 1], the same as standard scores where all have one, and the matcher's scores
     (n,) in [0, 1], if any."""
     near = np.asarray(similarities, np.float64)
-    absolute = (1.0 + np.clip(near, -1.0, 1.0)) / 2.0
-    if all(zscore is not None for zscore in zscores):
+    absolute = (1.0 + np.minimum(np.maximum(near, -1.0), 1.0)) / 2.0
+    if None not in zscores:
         near = np.asarray(zscores, np.float64)
         absolute = 1.0 / (1.0 + np.exp(-near))
     relative = spread(near)
     if matches is not None:
-        bounded = np.clip(matches, LOGIT_BOUND, 1.0 - LOGIT_BOUND)
+        bounded = np.minimum(np.maximum(matches, LOGIT_BOUND), 1.0 - LOGIT_BOUND)
         relative = (relative + spread(np.log(bounded / (1.0 - bounded)))) / 2.0
     return np.asarray((absolute + relative) / 2.0)
 
 
 def spread(values: Floats) -> Floats:
     """Values -> (0, 1) by their standard score through a logistic curve; 0.5 for all when they do not differ."""
-    deviation = float(values.std())
+    centred = values - np.add.reduce(values) / len(values)
+    deviation = math.sqrt(float(np.add.reduce(centred * centred)) / len(values))
     if deviation < 1e-6:
         return np.full(values.shape, 0.5)
-    return np.asarray(1.0 / (1.0 + np.exp(-(values - values.mean()) / deviation)))
+    return np.asarray(1.0 / (1.0 + np.exp(-centred / deviation)))
 
 
 def steering(lean: Sequence[float], standing: NDArray[np.float32]) -> tuple[float, float]:
@@ -171,24 +198,22 @@ def place(standing: float) -> float:
 def rhythm(now: Pictures, tempo_bpm: float, energy: float) -> float:
     """Pulse against pulse, weighed by the confidence of the visual one, and motion against the music's energy, each by
     its place. Music without a pulse stays nearer to the middle."""
-    return _rhythm(now, speed_place(now.speed), tempo_bpm, energy)
+    return _rhythms(now, [tempo_bpm], [energy])[0]
 
 
-def _rhythm(now: Pictures, motion: float, tempo_bpm: float, energy: float) -> float:
-    fit = 1.0 - abs(motion - energy)
-    if tempo_bpm <= 0:
-        return 0.5 + NO_PULSE * (fit - 0.5)
-    if now.tempo.bpm <= 0:
-        return fit
+def _rhythms(now: Pictures, tempi_bpm: Sequence[float], energies: Sequence[float]) -> list[float]:
+    """``rhythm`` of each candidate; ``energies``: the places of their music."""
+    motion, pulse = speed_place(now.speed), now.tempo.bpm
     trust = TEMPO_SHARE * min(1.0, max(0.0, now.tempo.confidence))
-    return trust * tempo_fit(now.tempo.bpm, tempo_bpm) + (1.0 - trust) * fit
-
-
-def _rhythms(now: Pictures, candidates: Sequence[Candidate], stands: NDArray[np.float32]) -> list[float]:
-    """``rhythm`` of each candidate; ``stands`` (n, 4): where each stands."""
-    motion = speed_place(now.speed)
-    energies = [place(stand) for stand in stands[:, 0].tolist()]
-    return [_rhythm(now, motion, c.track.tempo_bpm, energy) for c, energy in zip(candidates, energies, strict=True)]
+    fits = []
+    for tempo_bpm, energy in zip(tempi_bpm, energies, strict=True):
+        fit = 1.0 - abs(motion - energy)
+        if tempo_bpm <= 0:
+            fit = 0.5 + NO_PULSE * (fit - 0.5)
+        elif pulse > 0:
+            fit = trust * tempo_fit(pulse, tempo_bpm) + (1.0 - trust) * fit
+        fits.append(fit)
+    return fits
 
 
 def tempo_fit(first_bpm: float, second_bpm: float) -> float:
@@ -199,13 +224,15 @@ def tempo_fit(first_bpm: float, second_bpm: float) -> float:
 
 def mood(now: Pictures, music: Candidate) -> float:
     """In [0, 1]; energy stands in where one side has no mood."""
-    return _moods(now, [music], music.standing[None])[0]
+    return _moods(now, [music], music.standing[None], [place(float(music.standing[0]))])[0]
 
 
-def _moods(now: Pictures, candidates: Sequence[Candidate], stands: NDArray[np.float32]) -> list[float]:
-    """``mood`` of each candidate; ``stands`` (n, 4): where each stands."""
+def _moods(
+    now: Pictures, candidates: Sequence[Candidate], stands: NDArray[np.float32], energies: Sequence[float]
+) -> list[float]:
+    """``mood`` of each candidate; ``stands`` (n, 4): where each stands; ``energies``: the first of that as places."""
     energy = scene_energy(now)
-    by_energy = [1.0 - abs(energy - place(stand)) for stand in stands[:, 0].tolist()]
+    by_energy = [1.0 - abs(energy - own) for own in energies]
     if now.mood is None:
         return by_energy
     if now.mood_places is None:
@@ -214,14 +241,14 @@ def _moods(now: Pictures, candidates: Sequence[Candidate], stands: NDArray[np.fl
     else:
         here, reach = now.mood_places.tolist(), PLACES_REACH
         points = ((1.0 + stands[:, : len(here)]) / 2.0).tolist()
-    rows = zip(candidates, points, by_energy, strict=True)
-    return [other if c.mood is None else _near(here, point, reach) for c, point, other in rows]
-
-
-def _near(pictures: Sequence[float], music: Sequence[float], reach: float) -> float:
-    """1 where two points are one, 0.5 at the distance ``reach`` (root-mean-square over the axes)."""
-    squares = [(left - right) ** 2 for left, right in zip(pictures, music, strict=True)]
-    return 1.0 / (1.0 + (math.sqrt(sum(squares) / len(squares)) / reach) ** 2)
+    near = []  # 1 where two points are one, 0.5 at the distance ``reach`` (root-mean-square over the axes)
+    for candidate, point, other in zip(candidates, points, by_energy, strict=True):
+        if candidate.mood is None:
+            near.append(other)
+            continue
+        squares = [(left - right) ** 2 for left, right in zip(here, point, strict=True)]
+        near.append(1.0 / (1.0 + (math.sqrt(sum(squares) / len(squares)) / reach) ** 2))
+    return near
 
 
 def scene_energy(now: Pictures) -> float:

@@ -94,7 +94,10 @@ class Rows:
 
     def _best(self, ranked: Sequence[Ranked], first: str) -> tuple[str, ...]:
         ids = [entry.candidate.track.id for entry in ranked]
-        return tuple(sorted(ids, key=lambda track: track != first)[: self._size])  # a stable sort
+        if first in ids:
+            ids.remove(first)
+            ids.insert(0, first)
+        return tuple(ids[: self._size])
 
     def _cause(self, by_id: Mapping[str, Ranked], first: str, passed_s: float, cause: str) -> str:
         """Why the rows are arranged anew in this hop; empty if they are not."""

@@ -19,12 +19,21 @@ DWELL_S: Final = 20.0
 BORDER_GAIN: Final = 0.04  # what the surest border adds to the cosine
 KEPT: Final = 128  # tracks, those listed last
 SAME_S: Final = 0.05
+_GAIN = np.float32(BORDER_GAIN)
 
 
 @dataclass(slots=True)
 class _Start:
     start_s: float
     lead_s: float = 0.0  # for so long another place has led
+    among: NDArray[np.float32] | None = None  # the places that were looked at last
+    at: int = 0  # the number of the one of them that is nearest to ``start_s``
+
+    def nearest(self, starts_s: NDArray[np.float32]) -> int:
+        """Its number among the places ``starts_s`` (m,), which are the same array from search to search."""
+        if self.among is not starts_s:
+            self.among, self.at = starts_s, int(np.abs(starts_s - self.start_s).argmin())
+        return self.at
 
 
 class Starts:
@@ -41,12 +50,12 @@ class Starts:
         if places is None:  # no other place is known
             return candidate.start_s, False
         scores = _scores(places)
-        best = int(np.argmax(scores))
+        best = int(scores.argmax())
         if start is None:
             self._remember(track, _Start(float(places.starts_s[best])))
             return self._starts[track].start_s, False
         self._starts.move_to_end(track)
-        now = int(np.argmin(np.abs(places.starts_s - start.start_s)))
+        now = start.nearest(places.starts_s)
         led = scores[best] - scores[now] >= MARGIN and not on_air
         start.lead_s = start.lead_s + passed_s if led else 0.0
         if abs(float(places.starts_s[now]) - start.start_s) <= SAME_S and start.lead_s < DWELL_S:
@@ -71,4 +80,4 @@ class Starts:
 
 
 def _scores(places: Places) -> NDArray[np.float32]:
-    return np.asarray(places.fits + np.float32(BORDER_GAIN) * places.borders)
+    return np.asarray(places.fits + _GAIN * places.borders)

@@ -107,12 +107,11 @@ class Window:
         """The pulse of the pictures over the window; confidence 0 below 4 s and where too many frames are missing."""
         first = max(start, (end - WINDOW_S) * MOTION_FPS)
         slots = range(first, end * MOTION_FPS)
-        frames = [self._frames.get(slot) for slot in slots]
-        filled = len([frame for frame in frames if frame is not None])
+        onsets = [0.0 if frame is None else frame.onset for frame in map(self._frames.get, slots)]
+        filled = sum(map(self._frames.__contains__, slots))
         if filled < TEMPO_MIN_S * MOTION_FPS or filled < TEMPO_COVER * len(slots):
             return VisualTempo(0.0, 0.0)
-        onsets = np.array([0.0 if frame is None else frame.onset for frame in frames], np.float32)
-        return visual_tempo(onsets)
+        return visual_tempo(np.array(onsets, np.float32))
 
     def speed(self, end: int, start: int = 0) -> float:
         """Mean speed over the newest clip, in frame widths per second."""
@@ -130,7 +129,8 @@ class Window:
             first = next((self._frames[slot].colour for slot in slots if slot in self._frames), None)
             if first is not None:
                 rows.append((first.brightness, first.contrast, first.colourfulness, first.warmth))
-        brightness, contrast, colourfulness, warmth = np.mean(rows or [(0.0, 0.0, 0.0, 0.0)], axis=0).tolist()
+        rows = rows or [(0.0, 0.0, 0.0, 0.0)]
+        brightness, contrast, colourfulness, warmth = (np.add.reduce(np.array(rows)) / len(rows)).tolist()
         return brightness, contrast, colourfulness, warmth
 
     def _features_of(self, end: int, start: int) -> dict[str, NDArray[Any]]:

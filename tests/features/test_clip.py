@@ -1,5 +1,7 @@
 """The video features of a clip: by value where a hand suffices, by property over holes and beginnings."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -50,6 +52,22 @@ def test_colour_and_motion_by_hand() -> None:
     assert motion["pan"] == pytest.approx(0.3) and motion["cut_mean"] == pytest.approx(0.45)
     assert motion["cuts_per_s"] == pytest.approx(4.0)  # one in two slots of an eighth of a second
     assert float(found["displacement"]) == pytest.approx(0.3)
+
+
+def test_means_and_deviations_are_numpys_to_the_last_digit() -> None:
+    random = np.random.default_rng(1)
+    for count in (1, 5, 31, 32):
+        values = random.random((count, 9))
+        slots = [
+            replace(CLIP[0], colour=ColourStats(*row[:4]), speed=row[4], dx=row[5], dy=row[6], onset=row[7], cut=row[8])
+            for row in values.tolist()
+        ]
+        found, speed, onset = video_clip_features(slots, ("colour", "motion")), values[:, 4], values[:, 7]
+        colour = [values[:, :4].mean(axis=0), values[:, :4].std(axis=0)]
+        assert found["colour"].tobytes() == np.concatenate(colour).astype(np.float32).tobytes()
+        pan = np.hypot(values[:, 5].mean(), values[:, 6].mean())
+        motion = [speed.mean(), speed.std(), speed.max(), pan, onset.mean(), onset.std(), values[:, 8].mean()]
+        assert found["motion"][:7].tobytes() == np.array(motion, np.float32).tobytes()
 
 
 @pytest.mark.parametrize("hertz", [1, 2, 3])

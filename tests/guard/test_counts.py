@@ -113,8 +113,8 @@ def test_a_planted_rise_is_found(
     """One more call for each candidate, as a loop over rows would make."""
     from stream.core import ranking
 
-    planted: dict[str, Any] = {"scored": ranking.scored}
-    exec(compile("def slow(*given): return scored(*given)", f"{counted.OURS[0]}/planted.py", "exec"), planted)
-    monkeypatch.setattr(ranking, "scored", planted["slow"])
+    planted: dict[str, Any] = {"Ranked": ranking.Ranked}
+    exec(compile("def slow(*given): return Ranked(*given)", f"{counted.OURS[0]}/planted.py", "exec"), planted)
+    monkeypatch.setattr(ranking, "Ranked", planted["slow"])
     name = next(name for name in counts if name.startswith("hop: calls"))
     assert counted.of_hop(fake(tracks=counted.CANDIDATES))[name] == counts[name] + counted.CANDIDATES
