@@ -50,6 +50,8 @@ def intervals(samples: Sequence[float], statistic: Statistic, drift: float = DRI
     wider = float(stdtrit(min(BLOCKS, len(values)) - 1, 0.975)) / 1.96
     low = middle - np.hypot(wider * np.maximum(middle - low, 0.0), drift * middle)
     high = middle + np.hypot(wider * np.maximum(high - middle, 0.0), drift * middle)
+    if values.min() >= 0.0:  # as times, counts and shares are: no figure of theirs is below zero
+        low = np.maximum(low, 0.0)
     return [(float(a), float(b)) for a, b in zip(low, high, strict=True)]
 
 

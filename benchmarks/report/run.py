@@ -18,7 +18,9 @@ from .progress import Progress
 from .reading import read
 from .watch import Load
 
-OWN: Final = frozenset({"kind", "run", "json", "html", "compare", "fail_if", "quick"})  # options that say nothing more
+OWN: Final = frozenset(
+    {"kind", "run", "absent", "json", "html", "compare", "fail_if", "quick"}
+)  # options that say nothing more
 
 
 class Run:

@@ -22,6 +22,15 @@ def test_a_busy_second_widens_it() -> None:
     assert apart[1] - apart[0] > 3 * (mixed[1] - mixed[0])
 
 
+def test_no_time_is_below_zero() -> None:
+    """However wide few samples with a rare long one make it."""
+    samples = np.random.default_rng(5).lognormal(-3.0, 2.5, 60)
+    (bounds,) = intervals(samples.tolist(), percentiles([99]), 4.0)
+    assert bounds is not None and bounds[0] == 0.0 < bounds[1]
+    (bounds,) = intervals((samples - 1.0).tolist(), percentiles([99]), 4.0)
+    assert bounds is not None and bounds[0] < 0.0
+
+
 def test_nineteen_of_twenty_runs_lie_within() -> None:
     """Without drift between runs, for the median and the 95th percentile."""
     rng = np.random.default_rng(3)
