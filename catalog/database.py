@@ -15,7 +15,7 @@ from .errors import FormatError, LockedError
 from .packing import pack_segments
 
 Step = Callable[[sqlite3.Connection], None]
-SCHEMA_VERSION = 10
+SCHEMA_VERSION = 11
 DATABASE = "catalog.sqlite"
 LOCK = "index.lock"
 CURE = "index the music again into a new folder"
@@ -61,10 +61,9 @@ TABLE segments (
     first_clips BLOB NOT NULL, starts BLOB NOT NULL, borders BLOB NOT NULL, moods BLOB, vectors BLOB NOT NULL
 )
 """
-# Sounds that are of a track in another encoding than the one that its id is of: see ``succession.py``.
-_SOUNDS = """
-TABLE sounds (sound TEXT PRIMARY KEY, track TEXT NOT NULL REFERENCES tracks(id) ON DELETE CASCADE) WITHOUT ROWID;
-"""
+# Sounds that are of a track in another encoding than the one that its id is of: see ``succession.py``. They stay when a
+# track is dropped to be analysed again.
+_SOUNDS = "TABLE sounds (sound TEXT PRIMARY KEY, track TEXT NOT NULL) WITHOUT ROWID"
 _SOUNDS_BY_TRACK = "CREATE INDEX sounds_by_track ON sounds(track)"
 # From an older schema to the next one, without analysing anything again. Tags that have become of use since are read
 # when the folder is indexed the next time: no file has the size -1.
@@ -79,6 +78,13 @@ _STEPS: Mapping[int, Sequence[str | Step]] = {
         "DROP TABLE old_segments",
     ),
     9: (f"CREATE {_SOUNDS}", _SOUNDS_BY_TRACK),
+    10: (
+        "ALTER TABLE sounds RENAME TO old_sounds",
+        f"CREATE {_SOUNDS}",
+        "INSERT INTO sounds (sound, track) SELECT sound, track FROM old_sounds",
+        "DROP TABLE old_sounds",
+        _SOUNDS_BY_TRACK,
+    ),
 }
 # What a reader, who changes nothing, lacks in an older schema: tables and views of its own connection, which go before
 # those of the file.
@@ -88,7 +94,8 @@ _STAND_INS: Mapping[int, Sequence[str | Step]] = {
     7: ("CREATE TEMP TABLE changes (revision INTEGER PRIMARY KEY AUTOINCREMENT, track TEXT NOT NULL)",),
     8: (f"CREATE TEMP {_SEGMENTS.replace(' REFERENCES tracks(id) ON DELETE CASCADE', '')}",
         partial(pack_segments, "main.segments")),
-    9: (f"CREATE TEMP {_SOUNDS.replace(' REFERENCES tracks(id) ON DELETE CASCADE', '')}",),
+    9: (f"CREATE TEMP {_SOUNDS}",),
+    10: (),
 }  # fmt: skip
 # Columns of later schemas stand where ALTER TABLE puts them.
 _SCHEMA = f"""
@@ -113,7 +120,7 @@ CREATE TABLE places (
 ) WITHOUT ROWID;
 CREATE INDEX places_by_track ON places(track);
 CREATE {_NOTES}
-CREATE {_SOUNDS}
+CREATE {_SOUNDS};
 {_SOUNDS_BY_TRACK};
 """
 

@@ -261,10 +261,13 @@ class Run:
     def _successions(self, path: Path, entries: Sequence[Entry]) -> dict[str, str]:
         """The new tracks of a file that go on with a track whose files are gone: its id by theirs."""
         taken: dict[str, str] = {}
+        held = {entry.track.id for entry in entries}
 
         def is_gone(id: str) -> bool:
+            if id in held or id in taken.values():
+                return False
             places = self._store.sounds.places_of(id)
-            return id not in taken.values() and not any(place != path and self._is_there(place) for place in places)
+            return not any(place != path and self._is_there(place) for place in places)
 
         for entry in entries:
             outline = None if entry.analysis is None else entry.analysis.outline
@@ -279,7 +282,10 @@ class Run:
         """Whether a file is there, or may be: a folder that cannot be read, or a disk that is away, tells nothing."""
         if path in self._scanned.files or any(map(path.is_relative_to, self._scanned.closed)):
             return True
-        return path.exists() or not (self._is_inside(path) or path.parent.is_dir())
+        try:
+            return path.exists() or not (self._is_inside(path) or path.parent.is_dir())
+        except OSError:
+            return True
 
     def _count(
         self,

@@ -14,6 +14,7 @@ from .clips import clip_path
 from .database import DATABASE, identity, is_read_whole, missing
 from .described import described
 from .energy import energy_of
+from .faults import of_indexing, unread_paths
 from .notes import Notes, Place, Said
 from .packing import floats, unpack_outline
 from .records import Floats, Track
@@ -97,7 +98,7 @@ class Reader:
         tracks_of: dict[bytes, list[str]] = {}
         for path, track in self._db.execute("SELECT path, track FROM places ORDER BY path, begin_s"):
             tracks_of.setdefault(path, []).append(track)
-        rows = self._db.execute("SELECT path, size, mtime_ns, beside, missing FROM files")
+        rows = self._db.execute("SELECT path, size, mtime_ns, beside, missing FROM files WHERE typeof(path) = 'blob'")
         return {
             path_of(path): KnownFile(FileStamp(size, mtime_ns, beside), bool(missing), tuple(tracks_of.get(path, ())))
             for path, size, mtime_ns, beside, missing in rows
@@ -105,7 +106,7 @@ class Reader:
 
     def places(self) -> list[tuple[Path, float]]:
         """Every place of a track: its file and where it begins there, in order."""
-        rows = self._db.execute("SELECT path, begin_s FROM places ORDER BY path, begin_s")
+        rows = self._db.execute("SELECT path, begin_s FROM places WHERE typeof(path) = 'blob' ORDER BY path, begin_s")
         return [(path_of(path), begin_s) for path, begin_s in rows]
 
     def places_of(self, id: str) -> list[tuple[Path, float]]:
@@ -174,7 +175,9 @@ class Reader:
     def knows(self, id: str) -> bool:
         """Whether a track, or a sound of one, is in the catalogue."""
         rows = self._db.execute(
-            "SELECT 1 FROM tracks WHERE id = :id UNION SELECT 1 FROM sounds WHERE sound = :id", {"id": id}
+            "SELECT 1 FROM tracks WHERE id = :id "
+            "UNION SELECT 1 FROM sounds JOIN tracks ON tracks.id = track WHERE sound = :id",
+            {"id": id},
         )
         return rows.fetchone() is not None
 
@@ -221,6 +224,7 @@ class Reader:
         rows = [text for (text,) in self._db.execute("PRAGMA integrity_check") if text != "ok"]
         keys = self._db.execute("PRAGMA foreign_key_check").fetchall()
         rows += [f"a row of {table} belongs to no row of {parent}" for table, _, parent, _ in keys]
+        rows += [f"{count} paths of files are damaged" for count in [unread_paths(self._db)] if count]
         return rows + [f"its {kind} {name} is gone" for kind, name in missing(self._db)]
 
     def clip_files(self) -> dict[str, tuple[str, int]]:
@@ -246,6 +250,7 @@ class Reader:
         """Every track of which the database keeps something that is damaged, and what."""
         found: dict[str, str] = {}
         self.tracks(None, found, absent=True)
+        found = of_indexing(self._db) | found
         held = self._whole_segments(dim, found)
         known = self.ids()
         none = dict.fromkeys(known - held, NO_SEGMENT)

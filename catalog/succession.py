@@ -53,7 +53,10 @@ class Sounds:
 
     def known(self) -> set[str]:
         """The ids of all sounds that need no analysis."""
-        return {id for (id,) in self._db.execute("SELECT id FROM tracks UNION SELECT sound FROM sounds")}
+        rows = self._db.execute(
+            "SELECT id FROM tracks UNION SELECT sound FROM sounds WHERE track IN (SELECT id FROM tracks)"
+        )
+        return {id for (id,) in rows}
 
     def places_of(self, track: str) -> list[Path]:
         """The files that hold a track, those too that are missing."""
@@ -78,9 +81,8 @@ class Sounds:
     def hand_over(self, old: str, new: str) -> None:
         """Let the track ``new`` be the track ``old``, whose files are gone. Inside a transaction."""
         self._db.execute("PRAGMA defer_foreign_keys = ON")
-        self._db.execute("UPDATE sounds SET track = ? WHERE track = ?", (new, old))  # else they went with it
         self._db.execute("DELETE FROM tracks WHERE id = ?", (old,))
-        for table, column in (("tracks", "id"), ("segments", "track"), ("places", "track"), ("sounds", "track")):
+        for table, column in (("tracks", "id"), ("segments", "track"), ("places", "track")):
             self._db.execute(f"UPDATE {table} SET {column} = ? WHERE {column} = ?", (old, new))
         self._db.execute("INSERT OR REPLACE INTO sounds (sound, track) VALUES (?, ?)", (new, old))
 

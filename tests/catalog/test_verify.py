@@ -1,10 +1,13 @@
 """Damage of every kind is found and named, and what a killed indexer leaves is none; the numbers of a catalogue."""
 
+import errno
 import json
+import os
 import re
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -166,6 +169,73 @@ def test_one_bad_row_stops_no_other(folder: Path, bundle: Bundle, sql: str, capl
         assert store.sweep(C, E) == {damaged}
         assert store.files()[Path("/music/1.ogg")].stamp.size == -1
     assert verify(folder).faults == ()
+
+
+OF_INDEXING = {
+    "UPDATE tracks SET pulse_bpm = 'fast'": "tempo",
+    "UPDATE tracks SET pulse_bpm = 9e999": "tempo",
+    "UPDATE tracks SET sketch = x'00'": "sketch",
+    "UPDATE tracks SET sketch = 'x'": "sketch",
+    "UPDATE tracks SET sketch = zeroblob(69)": "sketch",
+    "UPDATE tracks SET sketch = x'0000c07f' || zeroblob(66)": "sketch",
+    "UPDATE tracks SET recording = x'00'": "recording",
+    "UPDATE places SET tags = 'x'": "tags",
+    "UPDATE places SET title = x'ff'": "title",
+}
+
+
+@pytest.mark.parametrize("sql", OF_INDEXING)
+def test_what_an_indexer_alone_uses_may_be_damaged(folder: Path, bundle: Bundle, sql: str) -> None:
+    """At any of a track's places: it is played all the same, and analysed again by the next ``segue index``."""
+    damaged, second = f"{1:016x}", Path("/music/second.ogg")
+    with closing(Store(folder, write=True)) as store:
+        known = entry(1, "")
+        store.put(second, FileStamp(1, 1), [Entry(replace(known.track, path=second))])
+    at = f"id = '{damaged}'" if "tracks" in sql else "path = CAST('/music/second.ogg' AS BLOB)"
+    change(folder, f"{sql} WHERE {at}")
+    with Catalog.open(folder, bundle) as catalog:
+        assert len(catalog.tracks()) == 2
+    (fault,) = verify(folder).faults
+    assert damaged in fault and OF_INDEXING[sql] in fault and "segue index" in fault
+    with closing(Store(folder, write=True)) as store:
+        assert store.sweep(C, E) == {damaged} and store.files()[second].stamp.size == -1
+    assert verify(folder).faults == ()
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "UPDATE tracks SET id = 'else' WHERE id LIKE '%1'",
+        "UPDATE places SET track = 'else' WHERE track LIKE '%1'",
+        "UPDATE places SET path = x'ff' WHERE track LIKE '%1'",
+        "UPDATE places SET path = 7 WHERE track LIKE '%1'",
+        "UPDATE files SET path = 7 WHERE path = CAST('/music/1.ogg' AS BLOB)",
+        "UPDATE files SET path = zeroblob(5000) WHERE path = CAST('/music/1.ogg' AS BLOB)",
+    ],
+)
+def test_rows_that_belong_to_nothing_go_with_the_next_index(folder: Path, bundle: Bundle, sql: str) -> None:
+    change(folder, sql)
+    assert verify(folder).faults and stats(folder).files >= 2
+    with closing(Store(folder, write=True)) as store:
+        store.sweep(C, E)
+        again = store.files().get(Path("/music/1.ogg"))
+        assert again is None or again.stamp.size == -1
+        one = entry(1, "")
+        store.put(one.track.path, FileStamp(1, 1), [one])  # as the next index does
+    assert [fault for fault in verify(folder).faults if "clip file" not in fault] == []
+    with Catalog.open(folder, bundle) as catalog:
+        assert len(catalog.tracks()) == 2
+
+
+def test_music_on_a_drive_that_does_not_answer(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def failing(path: object, **_: object) -> object:
+        if str(path).startswith("/music"):
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return stat(path)  # type: ignore[call-overload]
+
+    stat = os.stat
+    monkeypatch.setattr(os, "stat", failing)
+    assert verify(folder).absent == 3
 
 
 def test_what_is_said_of_a_track_may_be_damaged(folder: Path, bundle: Bundle) -> None:

@@ -1,0 +1,79 @@
+"""Damage that an indexer alone meets: names at every place of a track, its pulse, its sketch, its recording, and rows
+that belong to nothing. A server does without these, so it plays such a track; see ``whole.py`` for what it needs.
+"""
+
+import json
+import sqlite3
+from typing import Any, Final
+
+import numpy as np
+
+from .packing import floats
+from .records import Track
+from .sketch import BITS
+from .stored import path_of
+from .whole import UNREADABLE, check_arrays, check_track, told
+
+_LEVELS: Final = 4 * (BITS + 1)  # bytes in front of a sketch; behind them two for each word
+_TRACKS: Final = (
+    "SELECT id, typeof(pulse_bpm) = 'real', typeof(recording) = 'text', typeof(sketch), length(sketch), "
+    f"substr(sketch, 1, {_LEVELS}), pulse_bpm FROM tracks"
+)
+_PLACES: Final = (
+    "SELECT track, title, artist, path, 0.0, tempo_bpm, licence, tags, begin_s, end_s, tagged_lufs, tagged_peak_db "
+    "FROM places"
+)
+_OF_NO_TRACK: Final = "track NOT IN (SELECT id FROM tracks)"
+_OF_NO_FILE: Final = "path NOT IN (SELECT path FROM files)"
+
+
+def of_indexing(db: sqlite3.Connection) -> dict[str, str]:
+    """Every track of which something is damaged that only an indexer uses, and what."""
+    found: dict[str, str] = {}
+    for id, *row in db.execute(_TRACKS):
+        try:
+            _check_measured(*row)
+        except UNREADABLE as error:
+            found[id] = f"what is kept of its {error} is damaged"
+    for row in db.execute(_PLACES):
+        try:
+            _check_names(*row)
+        except UNREADABLE as error:
+            found[row[0]] = f"what is kept of its {error} is damaged"
+    return found
+
+
+def unread_paths(db: sqlite3.Connection) -> int:
+    """How many rows of files have a path that is none."""
+    return int(db.execute("SELECT count(*) FROM files WHERE typeof(path) <> 'blob'").fetchone()[0])
+
+
+def drop_orphans(db: sqlite3.Connection) -> None:
+    """Drop rows whose path is none, or that belong to no track or no file; the files that they were of count as
+    changed, so that they are read again. Inside a transaction."""
+    db.execute("DELETE FROM files WHERE typeof(path) <> 'blob'")
+    db.execute(f"DELETE FROM places WHERE {_OF_NO_TRACK} OR {_OF_NO_FILE}")
+    db.execute(f"DELETE FROM segments WHERE {_OF_NO_TRACK}")
+    db.execute("UPDATE files SET size = -1 WHERE path NOT IN (SELECT path FROM places)")
+
+
+def _check_measured(
+    has_pulse: int, has_recording: int, kind: str, length: int, levels: bytes | None, pulse_bpm: float
+) -> None:
+    if not has_pulse or not np.isfinite(pulse_bpm):
+        raise ValueError("tempo")
+    if not has_recording:
+        raise ValueError("recording")
+    if kind != "blob" or (length and (length < _LEVELS or (length - _LEVELS) % 2)):
+        raise ValueError("sketch")
+    check_arrays(sketch=floats(levels or b""))  # SQLite has NULL for a part of nothing
+
+
+def _check_names(
+    track: str, title: str, artist: str, path: bytes, length_s: float, bpm: float, licence: str, tags: str, *rest: Any
+) -> None:
+    with told("path"):
+        where = path_of(path)
+    with told("tags"):
+        words = tuple(json.loads(tags))
+    check_track(Track(track, title, artist, where, length_s, bpm, licence, words, *rest))
