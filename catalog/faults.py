@@ -23,7 +23,7 @@ _PLACES: Final = (
     "SELECT track, title, artist, path, 0.0, tempo_bpm, licence, tags, begin_s, end_s, tagged_lufs, tagged_peak_db "
     "FROM places"
 )
-_OF_NO_TRACK: Final = "track NOT IN (SELECT id FROM tracks)"
+_OF_NO_TRACK: Final = "track IS NULL OR track NOT IN (SELECT id FROM tracks)"
 _OF_NO_FILE: Final = "path NOT IN (SELECT path FROM files)"
 
 
@@ -49,8 +49,9 @@ def unread_paths(db: sqlite3.Connection) -> int:
 
 
 def drop_orphans(db: sqlite3.Connection) -> None:
-    """Drop rows whose path is none, or that belong to no track or no file; the files that they were of count as
+    """Drop rows whose id or path is none, or that belong to no track or no file; the files that they were of count as
     changed, so that they are read again. Inside a transaction."""
+    db.execute("DELETE FROM tracks WHERE typeof(id) <> 'text'")
     db.execute("DELETE FROM files WHERE typeof(path) <> 'blob'")
     db.execute(f"DELETE FROM places WHERE {_OF_NO_TRACK} OR {_OF_NO_FILE}")
     db.execute(f"DELETE FROM segments WHERE {_OF_NO_TRACK}")

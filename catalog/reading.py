@@ -86,7 +86,7 @@ class Reader:
         """All segments (of the tracks ``ids``, if these are given), with vectors of ``dim`` numbers. ``damaged`` gets
         the tracks whose segments are left out, and what of each is damaged."""
         rows = self._db.execute(
-            f"SELECT {SEGMENT_COLUMNS} WHERE TRUE {among('track', ids)} ORDER BY track", named(ids)
+            f"SELECT {SEGMENT_COLUMNS} WHERE typeof(track) = 'text' {among('track', ids)} ORDER BY track", named(ids)
         ).fetchall()
         found, faults = segments_of(rows, dim)
         if damaged is not None:
