@@ -6,8 +6,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from .database import CURE, DATABASE, Stamp, free, stamp_of
-from .errors import FormatError
+from .database import DATABASE, Stamp, damaged, free, stamp_of
 from .libraries.trust import apply_notes
 from .recordings import best_files
 from .records import Floats
@@ -116,7 +115,4 @@ def _reading(folder: Path) -> Iterator[Store]:
         with free(folder / DATABASE), closing(Store(folder, write=False)) as store, store.snapshot():
             yield store
     except sqlite3.DatabaseError as error:
-        raise FormatError(
-            f"{folder / DATABASE}: cannot be read to its end ({error}); segue catalog verify -c {folder} says what is "
-            f"damaged; restore it, or {CURE}"
-        ) from error
+        raise damaged(folder, error) from error

@@ -21,7 +21,7 @@ from typing import Final
 import numpy as np
 
 from .clips import clip_path, clip_rows, is_whole, remove_others, write_clips
-from .database import DATABASE, open_to_read, open_to_write, transaction
+from .database import DATABASE, damaged, open_to_read, open_to_write, readable, transaction
 from .energy import energy_of
 from .faults import drop_orphans
 from .notes import TAGS, Note, Notes
@@ -35,13 +35,17 @@ NONE: Final[Mapping[str, str]] = {}
 
 
 class Store(Reader):
-    """One connection, for one thread. ``write=False`` needs no write access to the folder."""
+    """One connection, for one thread. ``write=False`` needs no write access to the folder. Raises ``FormatError``."""
 
     def __init__(self, folder: Path, write: bool) -> None:
         self.folder = folder
         self._stack = ExitStack()
         path = folder / DATABASE
-        self._db = open_to_write(path) if write else self._stack.enter_context(open_to_read(path))
+        try:
+            with readable(folder):
+                self._db = open_to_write(path) if write else self._stack.enter_context(open_to_read(path))
+        except UnicodeDecodeError as error:  # of what SQLite says, which quotes names that are damaged
+            raise damaged(folder, error) from error
         self.notes = Notes(self._db)
         self.sounds = Sounds(self._db)
 

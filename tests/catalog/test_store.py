@@ -15,9 +15,10 @@ import pytest
 
 from catalog import database
 from catalog.clips import CLIPS, clip_path, is_whole, write_clips
-from catalog.database import SCHEMA_VERSION, exclusive
+from catalog.database import exclusive
 from catalog.errors import FormatError, LockedError
 from catalog.records import Analysis, Track
+from catalog.schema import SCHEMA_VERSION
 from catalog.store import Store
 from catalog.stored import Entry, FileStamp, KnownFile
 

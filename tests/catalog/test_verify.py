@@ -17,7 +17,9 @@ import segue
 from catalog.catalog import Catalog
 from catalog.clips import CLIPS
 from catalog.database import DATABASE
+from catalog.edit import edit
 from catalog.errors import FormatError
+from catalog.indexer import index_folder
 from catalog.notes import Note
 from catalog.records import Analysis, Track
 from catalog.stats import stats
@@ -25,6 +27,7 @@ from catalog.store import Store
 from catalog.stored import Entry, FileStamp
 from catalog.verify import verify
 from engines.bundle import Bundle
+from engines.onnx_engine import OnnxEngine
 
 C, E = 16, 32
 
@@ -274,6 +277,47 @@ def test_a_database_that_cannot_be_read_to_its_end(folder: Path, bundle: Bundle)
     (folder / DATABASE).write_bytes(bytes(data))
     with pytest.raises(FormatError, match=r"cannot be read to its end .*; segue catalog verify -c .* says what"):
         Catalog.open(folder, bundle)
+
+
+def write_over(folder: Path, table: str) -> None:
+    with closing(sqlite3.connect(folder / DATABASE)) as db:
+        [root] = db.execute("SELECT rootpage FROM sqlite_master WHERE name = ?", (table,)).fetchone()
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    data = bytearray((folder / DATABASE).read_bytes())
+    data[4096 * (root - 1) : 4096 * root] = b"\xff" * 4096
+    (folder / DATABASE).write_bytes(bytes(data))
+
+
+@pytest.mark.parametrize("table", ["tracks", "segments", "files", "places", "notes", "sounds", "changes"])
+def test_a_damaged_page_is_told_by_whoever_writes(
+    folder: Path, tmp_path: Path, engine: OnnxEngine, write_music: Callable[..., Path], table: str
+) -> None:
+    music = write_music(tmp_path / "music" / "a.wav", duration_s=2).parent
+    write_over(folder, table)
+    says = rf"{DATABASE}: cannot be read.* or index the music (again )?into a new folder"
+    with pytest.raises(FormatError, match=says):
+        index_folder(music, folder, engine, 1, lambda *_: None)
+        edit(folder, [f"{0:016x}"], (), {"live_ok": "yes"}, ())  # of a table that no index reads
+    if table not in ("sounds", "segments", "changes"):
+        with pytest.raises(FormatError, match=says):
+            edit(folder, [f"{0:016x}"], (), {"live_ok": "yes"}, ())
+
+
+def test_names_in_the_database_that_are_no_text(folder: Path) -> None:
+    """SQLite quotes them in its errors, which Python cannot read then."""
+    with closing(sqlite3.connect(folder / DATABASE)) as db:
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    data = (folder / DATABASE).read_bytes()
+    assert b"tableplacesplaces" in data
+    data = data.replace(b"tableplacesplaces", b"table\xff\xfeacesplaces").replace(
+        b"CREATE TABLE places", b"CREATE TABLE pla(es"
+    )
+    (folder / DATABASE).write_bytes(data)
+    for write in (False, True):
+        with pytest.raises(FormatError, match="cannot be read"):
+            Store(folder, write=write)
+    with pytest.raises(FormatError, match="cannot be read"):
+        verify(folder)
 
 
 def test_a_folder_that_is_none(tmp_path: Path) -> None:
