@@ -210,9 +210,10 @@ class Reader:
         ]
 
     def sketches(self, duration_s: float, within_s: float) -> list[tuple[str, str, bytes]]:
-        """(id, recording, sketch) of every track of about that length, by id."""
+        """(id, recording, sketch) of every track of about that length that has one, by id."""
         rows = self._db.execute(
-            "SELECT id, recording, sketch FROM tracks WHERE duration_s BETWEEN ? AND ? ORDER BY id",
+            "SELECT id, recording, sketch FROM tracks WHERE duration_s BETWEEN ? AND ? AND length(sketch) > 0 "
+            "ORDER BY id",
             (duration_s - within_s, duration_s + within_s),
         )
         return [(id, recording, sketch) for id, recording, sketch in rows]

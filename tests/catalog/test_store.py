@@ -187,6 +187,12 @@ def test_clips_are_on_the_disk_before_the_track_is(store: Store, monkeypatch: py
         assert flushed[0].endswith(".npy") and flushed[1] == str((store.folder / CLIPS).resolve())
 
 
+def test_a_track_without_a_sketch_is_compared_with_none(store: Store, tmp_path: Path) -> None:
+    put(store, "aa", tmp_path / "a.ogg")
+    store.put(tmp_path / "b.ogg", STAMP, [Entry(track("bb", tmp_path / "b.ogg"), analysis(1), sketch=b"x" * 70)])
+    assert [id for id, *_ in store.sketches(20.0, 1.0)] == ["bb"]
+
+
 def test_one_writer_at_a_time(tmp_path: Path) -> None:
     with exclusive(tmp_path), pytest.raises(LockedError, match="another segue index"), exclusive(tmp_path):
         pass
