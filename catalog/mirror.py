@@ -11,7 +11,7 @@ from pathlib import Path
 from engines.base import Engine
 from features.beats import warm_up
 
-from .absent import away_text, emptied
+from .absent import away_text, emptied, leads_nowhere
 from .beside import read_beside
 from .closed import Closed
 from .fields import usable
@@ -157,7 +157,7 @@ class Run:
         held = {id for path in self._scanned.files if path in now for id in now[path].tracks}
         gone = [path for path in absent if not now[path].missing and not held.issuperset(now[path].tracks)]
         folders = emptied(gone, self._music)
-        self._away += [FileNote(folder, away_text(count)) for folder, count in folders.items()]
+        self._away += [FileNote(folder, away_text(folder, count)) for folder, count in folders.items()]
         return [path for path in absent if not any(map(path.is_relative_to, folders))]
 
     def _describe(self) -> int:
@@ -283,7 +283,9 @@ class Run:
         if path in self._scanned.files or any(map(path.is_relative_to, self._scanned.closed)):
             return True
         try:
-            return path.exists() or not (self._is_inside(path) or path.parent.is_dir())
+            return (
+                path.exists() or leads_nowhere(path, self._music) or not (self._is_inside(path) or path.parent.is_dir())
+            )
         except OSError:
             return True
 
