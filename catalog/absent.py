@@ -16,8 +16,8 @@ MANY: Final = 10  # files: fewer may be deleted from a folder that stays behind 
 
 
 def emptied(gone: Iterable[Path], root: Path) -> dict[Path, int]:
-    """The folders under ``root``, or it itself, that have nothing in them, or are links that lead nowhere, although more
-    than ``MANY`` of the files ``gone`` were there, and how many. What a system hides (names with a dot) does not
+    """The folders under ``root``, or it itself, that have nothing in them, or are links that lead nowhere, although
+    more than ``MANY`` of the files ``gone`` were there, and how many. What a system hides (names with a dot) does not
     count."""
     counts = Counter(
         folder for path in gone for folder in path.parents if folder == root or folder.is_relative_to(root)
