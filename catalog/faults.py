@@ -12,16 +12,23 @@ from .packing import floats
 from .records import Track
 from .sketch import BITS
 from .stored import path_of
-from .whole import UNREADABLE, check_arrays, check_track, told
+from .whole import UNREADABLE, check_track, told
 
 _LEVELS: Final = 4 * (BITS + 1)  # bytes in front of a sketch; behind them two for each word
-_TRACKS: Final = (
-    "SELECT id, typeof(pulse_bpm) = 'real', typeof(recording) = 'text', typeof(sketch), length(sketch), "
-    f"substr(sketch, 1, {_LEVELS}), pulse_bpm FROM tracks"
+_DAMAGED: Final = {
+    "tempo": "typeof(pulse_bpm) <> 'real' OR abs(pulse_bpm) > 1e300",
+    "recording": "typeof(recording) <> 'text'",
+    "sketch": "typeof(sketch) <> 'blob' OR "
+    f"(length(sketch) > 0 AND (length(sketch) < {_LEVELS} OR (length(sketch) - {_LEVELS}) % 2 <> 0))",
+}
+_SKETCHES: Final = (
+    f"SELECT id, substr(sketch, 1, {_LEVELS}) FROM tracks WHERE typeof(sketch) = 'blob' AND length(sketch) >= {_LEVELS}"
 )
+# But for each track's first place, which ``Reader.tracks`` looks at.
 _PLACES: Final = (
     "SELECT track, title, artist, path, 0.0, tempo_bpm, licence, tags, begin_s, end_s, tagged_lufs, tagged_peak_db "
-    "FROM places"
+    "FROM places WHERE EXISTS (SELECT 1 FROM places AS first WHERE first.track = places.track AND "
+    "(first.path, first.begin_s) < (places.path, places.begin_s))"
 )
 _OF_NO_TRACK: Final = "track IS NULL OR track NOT IN (SELECT id FROM tracks)"
 _OF_NO_FILE: Final = "path NOT IN (SELECT path FROM files)"
@@ -30,17 +37,22 @@ _OF_NO_FILE: Final = "path NOT IN (SELECT path FROM files)"
 def of_indexing(db: sqlite3.Connection) -> dict[str, str]:
     """Every track of which something is damaged that only an indexer uses, and what."""
     found: dict[str, str] = {}
-    for id, *row in db.execute(_TRACKS):
-        try:
-            _check_measured(*row)
-        except UNREADABLE as error:
-            found[id] = f"what is kept of its {error} is damaged"
+    for what, test in _DAMAGED.items():
+        found |= {id: _text(what) for (id,) in db.execute(f"SELECT id FROM tracks WHERE {test}")}
+    rows = db.execute(_SKETCHES).fetchall()
+    levels = floats(b"".join(start for _, start in rows)).reshape(-1, BITS + 1)
+    wrong = np.flatnonzero(~np.isfinite(levels).all(axis=1))
+    found |= {rows[n][0]: _text("sketch") for n in wrong}
     for row in db.execute(_PLACES):
         try:
             _check_names(*row)
         except UNREADABLE as error:
-            found[row[0]] = f"what is kept of its {error} is damaged"
+            found[row[0]] = _text(error)
     return found
+
+
+def _text(what: object) -> str:
+    return f"what is kept of its {what} is damaged"
 
 
 def unread_paths(db: sqlite3.Connection) -> int:
@@ -56,18 +68,6 @@ def drop_orphans(db: sqlite3.Connection) -> None:
     db.execute(f"DELETE FROM places WHERE {_OF_NO_TRACK} OR {_OF_NO_FILE}")
     db.execute(f"DELETE FROM segments WHERE {_OF_NO_TRACK}")
     db.execute("UPDATE files SET size = -1 WHERE path NOT IN (SELECT path FROM places)")
-
-
-def _check_measured(
-    has_pulse: int, has_recording: int, kind: str, length: int, levels: bytes | None, pulse_bpm: float
-) -> None:
-    if not has_pulse or not np.isfinite(pulse_bpm):
-        raise ValueError("tempo")
-    if not has_recording:
-        raise ValueError("recording")
-    if kind != "blob" or (length and (length < _LEVELS or (length - _LEVELS) % 2)):
-        raise ValueError("sketch")
-    check_arrays(sketch=floats(levels or b""))  # SQLite has NULL for a part of nothing
 
 
 def _check_names(
