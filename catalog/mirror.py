@@ -273,7 +273,8 @@ class Run:
             outline = None if entry.analysis is None else entry.analysis.outline
             if outline is not None and entry.analysis is not None and entry.track.id not in self._ids | self._lost:
                 length_s = entry.analysis.duration_s
-                old = predecessor(entry.sketch, outline, length_s, self._store.sounds.former(length_s), is_gone)
+                former = self._store.sounds.former(length_s, path)
+                old = predecessor(entry.sketch, outline, length_s, former, is_gone)
                 if old is not None:
                     taken[entry.track.id] = old
         return taken

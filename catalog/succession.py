@@ -63,12 +63,15 @@ class Sounds:
         rows = self._db.execute("SELECT path FROM places WHERE track = ? ORDER BY path", (track,))
         return [Path(os.fsdecode(path)) for (path,) in rows]
 
-    def former(self, duration_s: float) -> list[Former]:
-        """The tracks of that length, by id."""
+    def former(self, duration_s: float, path: Path) -> list[Former]:
+        """The tracks of that length: the one at ``path`` first, then those that were there until now, of these the
+        one that stood for its recording (see ``recordings.py``)."""
         rows = self._db.execute(
             "SELECT id, duration_s, sketch, loudness FROM tracks WHERE duration_s BETWEEN ? AND ? "
-            "AND loudness IS NOT NULL ORDER BY id",
-            (duration_s - SAME_LENGTH_S, duration_s + SAME_LENGTH_S),
+            "AND loudness IS NOT NULL ORDER BY id NOT IN (SELECT track FROM places WHERE path = ?), "
+            "(SELECT min(missing) FROM places JOIN files USING (path) WHERE track = id), "
+            "lossless DESC, duration_s DESC, id",
+            (duration_s - SAME_LENGTH_S, duration_s + SAME_LENGTH_S, os.fsencode(path)),
         )
         return [Former(id, length_s, sketch, floats(loudness)) for id, length_s, sketch, loudness in rows]
 

@@ -17,9 +17,11 @@ from catalog.clips import CLIPS
 from catalog.database import DATABASE
 from catalog.indexer import index_folder
 from catalog.notes import EDIT, Note
+from catalog.records import Analysis, Track
 from catalog.report import IndexReport
 from catalog.sketch import sketch
 from catalog.store import Store
+from catalog.stored import Entry, FileStamp
 from catalog.succession import Former, Sounds, is_another_encoding
 from engines.onnx_engine import OnnxEngine
 from features.decode.sound import decode
@@ -171,6 +173,23 @@ def test_a_part_takes_nothing_over_from_another_part_of_its_file(
     with closing(Store(tmp_path / "c", write=False)) as store:
         now = [track.id for track in store.names(album)]
     assert len(now) == 3 and now[0] == first and now[1:] == [second, third]
+
+
+def test_of_several_that_went_the_one_that_was_suggested_goes_on(tmp_path: Path) -> None:
+    """The file that is replaced in its place, then what was there until now, then lossless before lossy."""
+    ones, seconds = np.ones((2, 3), np.float32), 20.0
+    vectors = np.eye(2, 4, dtype=np.float32)
+    analysis = Analysis(seconds, 60.0, ones[0], ones, ones, np.arange(2), np.zeros(2, np.float32), vectors, None)
+    with closing(Store(tmp_path, write=True)) as store:
+        for id, lossless in (("aa", False), ("bb", True), ("cc", True), ("dd", False)):
+            track = Track(id, id, "", tmp_path / id, seconds, 60.0, "", ())
+            store.put(track.path, FileStamp(1, 1), [Entry(track, analysis, lossless=lossless)])
+        store.miss([tmp_path / "bb"])
+    with closing(sqlite3.connect(tmp_path / DATABASE)) as db, db:
+        db.execute("UPDATE tracks SET loudness = zeroblob(80)")
+    with closing(Store(tmp_path, write=False)) as store:
+        assert [former.id for former in store.sounds.former(seconds, tmp_path / "new")] == ["cc", "aa", "dd", "bb"]
+        assert [former.id for former in store.sounds.former(seconds, tmp_path / "dd")] == ["dd", "cc", "aa", "bb"]
 
 
 def test_a_former_file_whose_drive_fails_is_taken_to_be_there(
