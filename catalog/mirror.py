@@ -87,7 +87,9 @@ class Run:
         self._done = self._total = 0
 
     def report(self, jobs: int, forget_missing: bool) -> IndexReport:
-        todo = [path for path, stamp in self._scanned.files.items() if not self._is_unchanged(path, stamp)]
+        todo = self._moved_first(
+            [path for path, stamp in self._scanned.files.items() if not self._is_unchanged(path, stamp)]
+        )
         self._total = len(todo)
         if todo:
             self._progress(0, self._total, "getting ready (the first time on a machine takes a while)")
@@ -136,6 +138,13 @@ class Run:
             self._store.miss([path], missing=False)
         self._counts["returned" if known.missing else "unchanged"] += len(known.tracks)
         return True
+
+    def _moved_first(self, todo: list[Path]) -> list[Path]:
+        """Files that look like one that is not at its place any more come first: nothing goes on in another encoding
+        whose old file was only moved."""
+        files = self._scanned.files
+        gone = {(it.stamp.size, it.stamp.mtime_ns) for path, it in self._known.items() if path not in files}
+        return sorted(todo, key=lambda path: (files[path].size, files[path].mtime_ns) not in gone)
 
     def _absent(self, forget: bool) -> set[str]:
         """Mark the files that vanished or cannot be read any more; returns the ids that were forgotten."""

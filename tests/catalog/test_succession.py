@@ -175,6 +175,21 @@ def test_a_part_takes_nothing_over_from_another_part_of_its_file(
     assert len(now) == 3 and now[0] == first and now[1:] == [second, third]
 
 
+def test_a_track_whose_file_was_only_moved_is_taken_over_by_none(
+    tmp_path: Path, index: Callable[[], IndexReport]
+) -> None:
+    """Masters go to another folder, and copies for listening take their places, all between two runs."""
+    master = write(tmp_path / "music" / "a.wav", tune(1))
+    index()
+    before = ids(tmp_path)["a.wav"]
+    encoded(master, "a.mp3", "-b:a", "128k")
+    (tmp_path / "music" / "masters").mkdir()
+    master.rename(tmp_path / "music" / "masters" / "a.wav")
+    report = index()
+    assert (report.renamed, report.added, report.recoded, report.copies) == (1, 1, 0, 1)
+    assert ids(tmp_path)["a.wav"] == before != ids(tmp_path)["a.mp3"]
+
+
 def test_of_several_that_went_the_one_that_was_suggested_goes_on(tmp_path: Path) -> None:
     """The file that is replaced in its place, then what was there until now, then lossless before lossy."""
     ones, seconds = np.ones((2, 3), np.float32), 20.0
