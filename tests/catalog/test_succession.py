@@ -72,6 +72,16 @@ def ids(tmp_path: Path) -> dict[str, str]:
         return {stored.track.path.name: stored.track.id for stored in store.tracks()}
 
 
+def gone_on(tmp_path: Path, index: Callable[[], IndexReport]) -> dict[str, str]:
+    """``a.mp3``, which goes on with the track of a file that is gone."""
+    master = write(tmp_path / "music" / "a.wav", tune(1))
+    index()
+    encoded(master, "a.mp3", "-b:a", "128k")
+    master.unlink()
+    index()
+    return ids(tmp_path)
+
+
 def test_one_track_through_three_encodings(tmp_path: Path, index: Callable[[], IndexReport]) -> None:
     master = write(tmp_path / "music" / "a.wav", tune(1))
     write(tmp_path / "music" / "other.wav", tune(2))
@@ -109,12 +119,7 @@ def test_a_file_that_is_replaced_in_its_place_goes_on(tmp_path: Path, index: Cal
 def test_what_is_damaged_of_a_track_that_went_on_costs_no_id(tmp_path: Path, index: Callable[[], IndexReport]) -> None:
     """Its sound is not the one that its id is of, so what is known of that must outlast the analysis; also where the
     run ends between."""
-    master = write(tmp_path / "music" / "a.wav", tune(1))
-    index()
-    encoded(master, "a.mp3", "-b:a", "128k")
-    master.unlink()
-    index()
-    before = ids(tmp_path)
+    before = gone_on(tmp_path, index)
     for clips in (tmp_path / "c" / CLIPS).iterdir():
         clips.write_bytes(clips.read_bytes()[:-4])
     with closing(Store(tmp_path / "c", write=True)) as store:  # a run that was killed after its first step
@@ -124,17 +129,12 @@ def test_what_is_damaged_of_a_track_that_went_on_costs_no_id(tmp_path: Path, ind
     assert (report.added, report.failed) == (0, ()) and ids(tmp_path) == before
     with closing(Store(tmp_path / "c", write=True)) as store:
         assert len(store.sounds.known()) == 2 and store.check() == []
-        store.forget([master.with_name("a.mp3")])
+        store.forget([tmp_path / "music" / "a.mp3"])
         assert store.sounds.known() == set() and store.check() == []
 
 
 def test_a_schema_whose_sounds_went_with_their_tracks(tmp_path: Path, index: Callable[[], IndexReport]) -> None:
-    master = write(tmp_path / "music" / "a.wav", tune(1))
-    index()
-    encoded(master, "a.mp3", "-b:a", "128k")
-    master.unlink()
-    index()
-    before = ids(tmp_path)
+    before = gone_on(tmp_path, index)
     with closing(sqlite3.connect(tmp_path / "c" / DATABASE)) as db:
         db.executescript(
             """
