@@ -1,21 +1,18 @@
-"""The catalogue's SQLite file: its tables, how it is opened, and the lock that one writer holds."""
+"""The catalogue's SQLite file: how it is opened, what its errors say, and the lock that one writer holds."""
 
 import secrets
 import shutil
 import sqlite3
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 from .errors import FormatError, LockedError
-from .packing import pack_segments
+from .schema import CHANGES, SCHEMA, SCHEMA_VERSION, STAND_INS, STEPS, Step
 
-Step = Callable[[sqlite3.Connection], None]
-SCHEMA_VERSION = 10
 DATABASE = "catalog.sqlite"
 LOCK = "index.lock"
 CURE = "index the music again into a new folder"
@@ -26,108 +23,24 @@ NOT_ITS_FAULT = (
     sqlite3.SQLITE_FULL,
     sqlite3.SQLITE_BUSY,
     sqlite3.SQLITE_LOCKED,
+    sqlite3.SQLITE_IOERR,
 )
 TRIES = 3  # to copy a database that is being written
 SETTLED_NS = 2_000_000_000
 WAIT_S = 30.0  # for another process to end its transaction
-_NOTES = """
-TABLE notes (
-    path BLOB NOT NULL, begin_s REAL NOT NULL, origin TEXT NOT NULL, field TEXT NOT NULL, value TEXT NOT NULL,
-    PRIMARY KEY (path, begin_s, origin, field)
-) WITHOUT ROWID;
-"""
-# Which tracks changed, in order: what a catalogue that is open has to read again. The triggers see every writer.
-_CHANGES = (
-    "CREATE TABLE changes (revision INTEGER PRIMARY KEY AUTOINCREMENT, track TEXT NOT NULL)",
-    "CREATE INDEX tracks_by_recording ON tracks(recording)",
-    *(
-        f"CREATE TRIGGER {table}_{name} AFTER {event} ON {table} BEGIN "
-        f"INSERT INTO changes (track) {source.format(row=row)}; END"
-        for table, source in (
-            ("tracks", "VALUES ({row}.id)"),
-            ("places", "VALUES ({row}.track)"),
-            ("notes", "SELECT track FROM places WHERE path = {row}.path"),
-        )
-        for name, event, row in (("come", "INSERT", "NEW"), ("differ", "UPDATE", "NEW"), ("go", "DELETE", "OLD"))
-    ),
-    "CREATE TRIGGER files_differ AFTER UPDATE OF missing ON files WHEN OLD.missing <> NEW.missing BEGIN "
-    "INSERT INTO changes (track) SELECT track FROM places WHERE path = NEW.path; END",
-)
 CHANGES_KEPT = 200_000
-# A track's segments in one row: a million rows take seconds to read. int32, then float32 (NaN: no start there).
-_SEGMENTS = """
-TABLE segments (
-    track TEXT PRIMARY KEY REFERENCES tracks(id) ON DELETE CASCADE,
-    first_clips BLOB NOT NULL, starts BLOB NOT NULL, borders BLOB NOT NULL, moods BLOB, vectors BLOB NOT NULL
-)
-"""
-# Sounds that are of a track in another encoding than the one that its id is of: see ``succession.py``.
-_SOUNDS = """
-TABLE sounds (sound TEXT PRIMARY KEY, track TEXT NOT NULL REFERENCES tracks(id) ON DELETE CASCADE) WITHOUT ROWID;
-"""
-_SOUNDS_BY_TRACK = "CREATE INDEX sounds_by_track ON sounds(track)"
-# From an older schema to the next one, without analysing anything again. Tags that have become of use since are read
-# when the folder is indexed the next time: no file has the size -1.
-_STEPS: Mapping[int, Sequence[str | Step]] = {
-    5: (f"CREATE {_NOTES}", "UPDATE files SET size = -1"),
-    6: ("ALTER TABLE tracks ADD COLUMN musical_key TEXT", "ALTER TABLE tracks ADD COLUMN energy REAL"),
-    7: _CHANGES,
-    8: (
-        "ALTER TABLE segments RENAME TO old_segments",
-        f"CREATE {_SEGMENTS}",
-        partial(pack_segments, "old_segments"),
-        "DROP TABLE old_segments",
-    ),
-    9: (f"CREATE {_SOUNDS}", _SOUNDS_BY_TRACK),
-}
-# What a reader, who changes nothing, lacks in an older schema: tables and views of its own connection, which go before
-# those of the file.
-_STAND_INS: Mapping[int, Sequence[str | Step]] = {
-    5: (f"CREATE TEMP {_NOTES}",),
-    6: ("CREATE TEMP VIEW tracks AS SELECT *, NULL AS musical_key, NULL AS energy FROM main.tracks",),
-    7: ("CREATE TEMP TABLE changes (revision INTEGER PRIMARY KEY AUTOINCREMENT, track TEXT NOT NULL)",),
-    8: (f"CREATE TEMP {_SEGMENTS.replace(' REFERENCES tracks(id) ON DELETE CASCADE', '')}",
-        partial(pack_segments, "main.segments")),
-    9: (f"CREATE TEMP {_SOUNDS.replace(' REFERENCES tracks(id) ON DELETE CASCADE', '')}",),
-}  # fmt: skip
-# Columns of later schemas stand where ALTER TABLE puts them.
-_SCHEMA = f"""
-CREATE TABLE tracks (
-    id TEXT PRIMARY KEY, duration_s REAL NOT NULL, pulse_bpm REAL NOT NULL, note TEXT NOT NULL,
-    beats BLOB NOT NULL, rhythm BLOB NOT NULL, clips TEXT NOT NULL,
-    lossless INTEGER NOT NULL, sketch BLOB NOT NULL, recording TEXT NOT NULL,
-    outline TEXT, loudness BLOB, peaks BLOB, sections BLOB, downbeats BLOB, onsets BLOB, vocals BLOB
-, musical_key TEXT, energy REAL);
-CREATE INDEX tracks_by_duration ON tracks(duration_s);
-CREATE {_SEGMENTS};
-CREATE TABLE files (
-    path BLOB PRIMARY KEY, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, beside TEXT NOT NULL,
-    missing INTEGER NOT NULL DEFAULT 0
-) WITHOUT ROWID;
-CREATE TABLE places (
-    path BLOB NOT NULL REFERENCES files(path) ON DELETE CASCADE, begin_s REAL NOT NULL, end_s REAL,
-    track TEXT NOT NULL REFERENCES tracks(id) ON DELETE CASCADE,
-    title TEXT NOT NULL, artist TEXT NOT NULL, licence TEXT NOT NULL, tags TEXT NOT NULL, tempo_bpm REAL NOT NULL,
-    tagged_lufs REAL, tagged_peak_db REAL,
-    PRIMARY KEY (path, begin_s)
-) WITHOUT ROWID;
-CREATE INDEX places_by_track ON places(track);
-CREATE {_NOTES}
-CREATE {_SOUNDS}
-{_SOUNDS_BY_TRACK};
-"""
 
 
 def open_to_write(path: Path) -> sqlite3.Connection:
     """The database at ``path``, made where there is none; one of an older schema is brought up to this one, if a way is
-    known (see ``_STEPS``). Raises ``FormatError``, and ``LockedError`` where another process writes it for too long."""
+    known (see ``STEPS``). Raises ``FormatError``, and ``LockedError`` where another process writes it for too long."""
     db = _connect(path)
     try:
         with free(path):
             if _version(path, db) == 0:
                 db.execute("PRAGMA journal_mode = WAL")
-                changes = "; ".join(_CHANGES)
-                db.executescript(f"BEGIN; {_SCHEMA} {changes}; PRAGMA user_version = {SCHEMA_VERSION}; COMMIT")
+                changes = "; ".join(CHANGES)
+                db.executescript(f"BEGIN; {SCHEMA} {changes}; PRAGMA user_version = {SCHEMA_VERSION}; COMMIT")
             _migrate(path, db)
             _check(path, db)
             if identity(path, db)[1] == 0:  # a database that is put in its place later has another
@@ -186,7 +99,7 @@ def missing(db: sqlite3.Connection) -> list[tuple[str, str]]:
     """Kinds and names of the tables, indexes and triggers that a database of this schema has and this one has not."""
     named = "SELECT type, name FROM sqlite_master UNION SELECT type, name FROM sqlite_temp_master"
     with closing(sqlite3.connect(":memory:", isolation_level=None)) as whole:
-        whole.executescript(f"{_SCHEMA} {'; '.join(_CHANGES)}")
+        whole.executescript(f"{SCHEMA} {'; '.join(CHANGES)}")
         there = set(db.execute(named))
         of_readers = {} if _version(Path(), db) == SCHEMA_VERSION else {"trigger", "index"}  # an older one has fewer
         return sorted(it for it in whole.execute(named) if it not in there and it[0] not in of_readers)
@@ -230,6 +143,27 @@ def free(path: Path) -> Iterator[None]:
             f"{path}: another program has been writing it for {WAIT_S:.0f} s, perhaps to bring it up to this version; "
             "wait for it to end and try again"
         ) from error
+
+
+def damaged(folder: Path, error: Exception) -> FormatError:
+    """What to raise where the database of a catalogue cannot be read."""
+    return FormatError(
+        f"{folder / DATABASE}: cannot be read to its end ({error}); segue catalog verify -c {folder} says what is "
+        f"damaged; restore it, or {CURE}"
+    )
+
+
+@contextmanager
+def readable(folder: Path) -> Iterator[None]:
+    """What is read or written inside raises ``FormatError`` where a page of the catalogue's database is damaged."""
+    try:
+        yield
+    except sqlite3.ProgrammingError:
+        raise
+    except sqlite3.DatabaseError as error:
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF in (*NOT_ITS_FAULT, sqlite3.SQLITE_CONSTRAINT):
+            raise
+        raise damaged(folder, error) from error
 
 
 @contextmanager
@@ -322,10 +256,10 @@ def _version(path: Path, db: sqlite3.Connection) -> int:
 
 def _migrate(path: Path, db: sqlite3.Connection) -> None:
     """Take the steps from an older schema to this one, each whole or not at all."""
-    while (version := _version(path, db)) in _STEPS:
+    while (version := _version(path, db)) in STEPS:
         with transaction(db):
             if _version(path, db) == version:  # nobody was faster
-                for step in _STEPS[version]:
+                for step in STEPS[version]:
                     _take(db, step)
                 db.execute(f"PRAGMA user_version = {version + 1}")
 
@@ -335,10 +269,10 @@ def _stand_in(path: Path, db: sqlite3.Connection) -> None:
     be bringing it up to this schema."""
     db.execute("BEGIN")
     version = _version(path, db)
-    if version not in _STAND_INS:
+    if version not in STAND_INS:
         _check(path, db)
     for older in range(version, SCHEMA_VERSION):
-        for step in _STAND_INS[older]:
+        for step in STAND_INS[older]:
             _take(db, step)
     db.execute("COMMIT")
 

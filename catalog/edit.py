@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from .database import exclusive
+from .database import exclusive, readable
 from .described import said_value
 from .errors import CatalogError, NothingChosenError, UnknownTrackError
 from .fields import FIELDS, NO, UNKNOWN, YES, FieldError, as_answer, parse, shown
@@ -227,7 +227,7 @@ def export(folder: Path, music: Path, write: Callable[[str], object]) -> tuple[i
 @contextlib.contextmanager
 def _opened(folder: Path, write: bool = False) -> Iterator[Store]:
     read_layout(folder)
-    with contextlib.ExitStack() as stack:
+    with readable(folder), contextlib.ExitStack() as stack:
         if not write:
             yield stack.enter_context(closing(Store(folder, write)))
             return

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from engines.base import Engine
 
-from .database import exclusive
+from .database import exclusive, readable
 from .errors import CatalogError, MusicFolderError
 from .layout import (
     check_bundle,
@@ -87,7 +87,7 @@ def index_folder(
     try:
         if not is_catalog(catalog):
             check_vacant(catalog)
-        with exclusive(catalog):
+        with exclusive(catalog), readable(catalog):
             new = not is_catalog(catalog)
             if new:
                 write_layout(catalog, layout_of(engine.bundle))
@@ -115,7 +115,7 @@ def _holds(catalog: Path, music: Path) -> bool:
     if not is_catalog(catalog):
         return False
     read_layout(catalog)
-    with closing(Store(catalog, write=False)) as store:
+    with readable(catalog), closing(Store(catalog, write=False)) as store:
         return any(path.is_relative_to(music) for path in store.files())
 
 

@@ -9,8 +9,7 @@ from typing import Final
 
 import numpy as np
 
-from .database import CURE, DATABASE, Stamp, free, stamp_of
-from .errors import FormatError
+from .database import DATABASE, Stamp, damaged, free, stamp_of
 from .libraries.trust import apply_notes
 from .measures import Measures, measured
 from .recordings import best_files
@@ -165,7 +164,4 @@ def _reading(folder: Path) -> Iterator[Store]:
         with free(folder / DATABASE), closing(Store(folder, write=False)) as store, store.snapshot():
             yield store
     except sqlite3.DatabaseError as error:
-        raise FormatError(
-            f"{folder / DATABASE}: cannot be read to its end ({error}); segue catalog verify -c {folder} says what is "
-            f"damaged; restore it, or {CURE}"
-        ) from error
+        raise damaged(folder, error) from error

@@ -3,7 +3,7 @@
 Each file is committed by itself, so an index that is interrupted goes on where it stopped.
 """
 
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -12,11 +12,11 @@ from engines.base import Engine
 from features.beats import warm_up
 
 from .absent import away_text, emptied
-from .beside import read_beside
 from .closed import Closed
+from .describing import describe
 from .fields import usable
 from .needs import row_width
-from .notes import SIDECAR, TAGS
+from .notes import TAGS
 from .pool import analyse_all
 from .records import Track
 from .report import FileNote, IndexReport, lacking_text, printable, scores_text
@@ -25,11 +25,10 @@ from .settling import CHANGED, WRITTEN, Settling
 from .sketch import LENGTHS_S, Sketch, same_recording
 from .store import Store
 from .stored import Entry, FileStamp
-from .succession import predecessor
 from .tags import tagged_tempo
+from .takeover import Takeover
 from .worker import AnalysedFile, EngineSpec, FileTrack, Job, RejectedFile, analyse_file, own_engine
 
-MAX_CONTRADICTIONS = 100  # between sidecars that are told
 # Analyses files elsewhere: jobs, the engine's spec and the catalogue in, each path with its outcome out.
 Analyse = Callable[[Iterator[Job], EngineSpec, Path], Generator[tuple[Path, AnalysedFile | RejectedFile]]]
 Progress = Callable[[int, int, str], None]  # files done, files to analyse, what is going on
@@ -68,6 +67,7 @@ class Run:
         self._lacking = store.without_key()
         self._refresh = frozenset(self._lacking) if refresh else frozenset()
         self._settling = Settling(scanned.files, settle_s)
+        self._takeover = Takeover(music, scanned, store, self._is_inside)
         self._changing: set[Path] = set()  # files that were read while somebody wrote them
         # A known track that is not among these can only have been renamed.
         self._in_place = {
@@ -87,7 +87,9 @@ class Run:
         self._done = self._total = 0
 
     def report(self, jobs: int, forget_missing: bool) -> IndexReport:
-        todo = [path for path, stamp in self._scanned.files.items() if not self._is_unchanged(path, stamp)]
+        todo = self._moved_first(
+            [path for path, stamp in self._scanned.files.items() if not self._is_unchanged(path, stamp)]
+        )
         self._total = len(todo)
         if todo:
             self._progress(0, self._total, "getting ready (the first time on a machine takes a while)")
@@ -100,7 +102,8 @@ class Run:
         self._notes += [FileNote(path, CHANGED) for path in changed]
         gone = self._absent(forget_missing)
         self._store.sweep_files()
-        described = self._describe()
+        described, said = describe(self._music, self._scanned, self._store, self._is_inside)
+        self._notes += said
         present, known = self._store.present(), self._store.ids()
         recordings = len(set(present.values()))
         if self._scanned.scores:
@@ -137,6 +140,13 @@ class Run:
         self._counts["returned" if known.missing else "unchanged"] += len(known.tracks)
         return True
 
+    def _moved_first(self, todo: list[Path]) -> list[Path]:
+        """Files that look like one that is not at its place any more come first: nothing goes on in another encoding
+        whose old file was only moved."""
+        files = self._scanned.files
+        gone = {(it.stamp.size, it.stamp.mtime_ns) for path, it in self._known.items() if path not in files}
+        return sorted(todo, key=lambda path: (files[path].size, files[path].mtime_ns) not in gone)
+
     def _absent(self, forget: bool) -> set[str]:
         """Mark the files that vanished or cannot be read any more; returns the ids that were forgotten."""
         closed = tuple(self._scanned.closed)
@@ -157,34 +167,8 @@ class Run:
         held = {id for path in self._scanned.files if path in now for id in now[path].tracks}
         gone = [path for path in absent if not now[path].missing and not held.issuperset(now[path].tracks)]
         folders = emptied(gone, self._music)
-        self._away += [FileNote(folder, away_text(count)) for folder, count in folders.items()]
+        self._away += [FileNote(folder, away_text(folder, count)) for folder, count in folders.items()]
         return [path for path in absent if not any(map(path.is_relative_to, folders))]
-
-    def _describe(self) -> int:
-        """Note what sidecars say of the files, present or missing; returns of how many tracks they say anything. A
-        playlist is not where its files are, so what the tables of their folders said stays; so does what was said in
-        folders, and by tables, that cannot be read now."""
-        if self._scanned.listed is not None:
-            return 0
-        hidden = tuple(self._scanned.closed)
-        places = [
-            (path, begin_s)
-            for path, begin_s in self._store.places()
-            if self._is_inside(path) and not any(map(path.is_relative_to, hidden))
-        ]
-        said = read_beside(self._music, self._scanned.sidecars, places)
-        self._notes += [FileNote(path, text) for path, text in said.complaints]
-        self._store.notes.replace(SIDECAR, said.notes, self._music, (*hidden, *said.closed))
-        against = [it for it in self._store.notes.contradictions(SIDECAR) if any(map(self._is_inside, it[::2]))]
-        self._notes += [
-            FileNote(
-                path, f"{field} is yes here, but no for {printable(other)}, which is the same music: the no counts"
-            )
-            for path, field, other in against[:MAX_CONTRADICTIONS]
-        ]
-        if len(against) > MAX_CONTRADICTIONS:
-            self._notes.append(FileNote(self._music, f"and {len(against) - MAX_CONTRADICTIONS} more such tracks"))
-        return len({(note.path, note.begin_s) for note in said.notes})
 
     def _outcomes(self, todo: list[Path], jobs: int) -> Generator[tuple[Path, AnalysedFile | RejectedFile]]:
         work = (
@@ -228,7 +212,7 @@ class Run:
         entries = [self._entry(path, file_track, analysed) for file_track in usable]
         said = self._store.notes.of(path, TAGS)
         before = {track.id: (_names_of(track), said.get(track.begin_s, {})) for track in self._store.names(path)}
-        successions = self._successions(path, entries)
+        successions = self._takeover.of(path, entries, self._ids | self._lost)
         for entry in entries:
             self._count(path, entry, before, successions)
         self._store.put(path, self._scanned.files[path], entries, successions)
@@ -257,29 +241,6 @@ class Run:
                       part.begin_s, part.end_s, tags.lufs, tags.peak_db)  # fmt: skip
         return Entry(track, analysis, analysed.damage, analysed.lossless, file_track.sketch, file_track.backwards,
                      usable(tags.said))  # fmt: skip
-
-    def _successions(self, path: Path, entries: Sequence[Entry]) -> dict[str, str]:
-        """The new tracks of a file that go on with a track whose files are gone: its id by theirs."""
-        taken: dict[str, str] = {}
-
-        def is_gone(id: str) -> bool:
-            places = self._store.sounds.places_of(id)
-            return id not in taken.values() and not any(place != path and self._is_there(place) for place in places)
-
-        for entry in entries:
-            outline = None if entry.analysis is None else entry.analysis.outline
-            if outline is not None and entry.analysis is not None and entry.track.id not in self._ids | self._lost:
-                length_s = entry.analysis.duration_s
-                old = predecessor(entry.sketch, outline, length_s, self._store.sounds.former(length_s), is_gone)
-                if old is not None:
-                    taken[entry.track.id] = old
-        return taken
-
-    def _is_there(self, path: Path) -> bool:
-        """Whether a file is there, or may be: a folder that cannot be read, or a disk that is away, tells nothing."""
-        if path in self._scanned.files or any(map(path.is_relative_to, self._scanned.closed)):
-            return True
-        return path.exists() or not (self._is_inside(path) or path.parent.is_dir())
 
     def _count(
         self,

@@ -14,6 +14,7 @@ from .clips import clip_path
 from .database import DATABASE, identity, is_read_whole, missing
 from .described import described
 from .energy import energy_of
+from .faults import of_indexing, unread_paths
 from .notes import Notes, Place, Said
 from .packing import floats, unpack_outline
 from .records import Floats, Track
@@ -91,7 +92,7 @@ class Reader:
         ``damaged`` gets the tracks whose segments are left out, and what of each is damaged."""
         columns = SEGMENT_COLUMNS if vectors else LEAN_COLUMNS
         rows = self._db.execute(
-            f"SELECT {columns} WHERE TRUE {among('track', ids)} ORDER BY track", named(ids)
+            f"SELECT {columns} WHERE typeof(track) = 'text' {among('track', ids)} ORDER BY track", named(ids)
         ).fetchall()
         found, faults = segments_of(rows, dim, lean=not vectors)
         if damaged is not None:
@@ -103,7 +104,7 @@ class Reader:
         tracks_of: dict[bytes, list[str]] = {}
         for path, track in self._db.execute("SELECT path, track FROM places ORDER BY path, begin_s"):
             tracks_of.setdefault(path, []).append(track)
-        rows = self._db.execute("SELECT path, size, mtime_ns, beside, missing FROM files")
+        rows = self._db.execute("SELECT path, size, mtime_ns, beside, missing FROM files WHERE typeof(path) = 'blob'")
         return {
             path_of(path): KnownFile(FileStamp(size, mtime_ns, beside), bool(missing), tuple(tracks_of.get(path, ())))
             for path, size, mtime_ns, beside, missing in rows
@@ -111,7 +112,7 @@ class Reader:
 
     def places(self) -> list[tuple[Path, float]]:
         """Every place of a track: its file and where it begins there, in order."""
-        rows = self._db.execute("SELECT path, begin_s FROM places ORDER BY path, begin_s")
+        rows = self._db.execute("SELECT path, begin_s FROM places WHERE typeof(path) = 'blob' ORDER BY path, begin_s")
         return [(path_of(path), begin_s) for path, begin_s in rows]
 
     def places_of(self, id: str) -> list[tuple[Path, float]]:
@@ -180,7 +181,9 @@ class Reader:
     def knows(self, id: str) -> bool:
         """Whether a track, or a sound of one, is in the catalogue."""
         rows = self._db.execute(
-            "SELECT 1 FROM tracks WHERE id = :id UNION SELECT 1 FROM sounds WHERE sound = :id", {"id": id}
+            "SELECT 1 FROM tracks WHERE id = :id "
+            "UNION SELECT 1 FROM sounds JOIN tracks ON tracks.id = track WHERE sound = :id",
+            {"id": id},
         )
         return rows.fetchone() is not None
 
@@ -213,9 +216,10 @@ class Reader:
         ]
 
     def sketches(self, duration_s: float, within_s: float) -> list[tuple[str, str, bytes]]:
-        """(id, recording, sketch) of every track of about that length, by id."""
+        """(id, recording, sketch) of every track of about that length that has one, by id."""
         rows = self._db.execute(
-            "SELECT id, recording, sketch FROM tracks WHERE duration_s BETWEEN ? AND ? ORDER BY id",
+            "SELECT id, recording, sketch FROM tracks WHERE duration_s BETWEEN ? AND ? AND length(sketch) > 0 "
+            "ORDER BY id",
             (duration_s - within_s, duration_s + within_s),
         )
         return [(id, recording, sketch) for id, recording, sketch in rows]
@@ -227,6 +231,7 @@ class Reader:
         rows = [text for (text,) in self._db.execute("PRAGMA integrity_check") if text != "ok"]
         keys = self._db.execute("PRAGMA foreign_key_check").fetchall()
         rows += [f"a row of {table} belongs to no row of {parent}" for table, _, parent, _ in keys]
+        rows += [f"{count} paths of files are damaged" for count in [unread_paths(self._db)] if count]
         return rows + [f"its {kind} {name} is gone" for kind, name in missing(self._db)]
 
     def clip_files(self) -> dict[str, tuple[str, int]]:
@@ -252,6 +257,7 @@ class Reader:
         """Every track of which the database keeps something that is damaged, and what."""
         found: dict[str, str] = {}
         self.tracks(None, found, absent=True)
+        found = of_indexing(self._db) | found
         held = self._whole_segments(dim, found)
         known = self.ids()
         none = dict.fromkeys(known - held, NO_SEGMENT)

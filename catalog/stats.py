@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .clips import CLIPS
-from .database import DATABASE
+from .database import DATABASE, readable
 from .layout import read_layout
 from .loading import everything
 from .recordings import best_files
@@ -42,7 +42,7 @@ def stats(folder: Path) -> Stats:
     layout = read_layout(folder)
     loaded = everything(folder, layout.embedding_dim)
     best = {stored.track.id: stored.track for stored in best_files(loaded.tracks).values()}
-    with closing(Store(folder, write=False)) as store:
+    with readable(folder), closing(Store(folder, write=False)) as store:
         files, missing = len(store.files()), len(store.ids()) - len(store.present())
     tracks = list(best.values())
     return Stats(

@@ -21,8 +21,9 @@ from typing import Final
 import numpy as np
 
 from .clips import clip_path, clip_rows, is_whole, remove_others, write_clips
-from .database import DATABASE, open_to_read, open_to_write, transaction
+from .database import DATABASE, damaged, open_to_read, open_to_write, readable, transaction
 from .energy import energy_of
+from .faults import drop_orphans
 from .notes import TAGS, Note, Notes
 from .packing import blob, pack_key, pack_outline, unpack_outline
 from .reading import Reader
@@ -34,13 +35,17 @@ NONE: Final[Mapping[str, str]] = {}
 
 
 class Store(Reader):
-    """One connection, for one thread. ``write=False`` needs no write access to the folder."""
+    """One connection, for one thread. ``write=False`` needs no write access to the folder. Raises ``FormatError``."""
 
     def __init__(self, folder: Path, write: bool) -> None:
         self.folder = folder
         self._stack = ExitStack()
         path = folder / DATABASE
-        self._db = open_to_write(path) if write else self._stack.enter_context(open_to_read(path))
+        try:
+            with readable(folder):
+                self._db = open_to_write(path) if write else self._stack.enter_context(open_to_read(path))
+        except UnicodeDecodeError as error:  # of what SQLite says, which quotes names that are damaged
+            raise damaged(folder, error) from error
         self.notes = Notes(self._db)
         self.sounds = Sounds(self._db)
 
@@ -119,12 +124,14 @@ class Store(Reader):
         """Remove clip files that no track owns, and drop the tracks whose own is lost, cut short or not ``width`` wide,
         and those of which the database keeps something that is damaged (with vectors of ``dim`` numbers).
 
-        Returns the ids of these; the files that held them count as changed, so that they are analysed again.
+        Returns the ids of these; the files that held them count as changed, so that they are analysed again. Rows that
+        belong to no track go too.
         """
         owned = self.clip_files()
         lost = {id for id, (name, clips) in owned.items() if not is_whole(clip_path(self.folder, name), clips, width)}
         lost |= set() if dim is None else self.faults(dim).keys()
         with transaction(self._db):
+            drop_orphans(self._db)
             for id in lost:
                 self._db.execute(
                     "UPDATE files SET size = -1 WHERE path IN (SELECT path FROM places WHERE track = ?)", (id,)
@@ -181,7 +188,8 @@ class Store(Reader):
 
     def _drop_unplaced(self) -> set[str]:
         gone = {id for (id,) in self._db.execute("SELECT id FROM tracks WHERE id NOT IN (SELECT track FROM places)")}
-        self._db.executemany("DELETE FROM tracks WHERE id = ?", ((id,) for id in gone))
+        for table, column in (("sounds", "track"), ("tracks", "id")):
+            self._db.executemany(f"DELETE FROM {table} WHERE {column} = ?", ((id,) for id in gone))
         return gone
 
 

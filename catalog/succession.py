@@ -53,19 +53,25 @@ class Sounds:
 
     def known(self) -> set[str]:
         """The ids of all sounds that need no analysis."""
-        return {id for (id,) in self._db.execute("SELECT id FROM tracks UNION SELECT sound FROM sounds")}
+        rows = self._db.execute(
+            "SELECT id FROM tracks UNION SELECT sound FROM sounds WHERE track IN (SELECT id FROM tracks)"
+        )
+        return {id for (id,) in rows}
 
     def places_of(self, track: str) -> list[Path]:
         """The files that hold a track, those too that are missing."""
         rows = self._db.execute("SELECT path FROM places WHERE track = ? ORDER BY path", (track,))
         return [Path(os.fsdecode(path)) for (path,) in rows]
 
-    def former(self, duration_s: float) -> list[Former]:
-        """The tracks of that length, by id."""
+    def former(self, duration_s: float, path: Path) -> list[Former]:
+        """The tracks of that length: the one at ``path`` first, then those that were there until now, of these the
+        one that stood for its recording (see ``recordings.py``)."""
         rows = self._db.execute(
             "SELECT id, duration_s, sketch, loudness FROM tracks WHERE duration_s BETWEEN ? AND ? "
-            "AND loudness IS NOT NULL ORDER BY id",
-            (duration_s - SAME_LENGTH_S, duration_s + SAME_LENGTH_S),
+            "AND loudness IS NOT NULL ORDER BY id NOT IN (SELECT track FROM places WHERE path = ?), "
+            "(SELECT min(missing) FROM places JOIN files USING (path) WHERE track = id), "
+            "lossless DESC, duration_s DESC, id",
+            (duration_s - SAME_LENGTH_S, duration_s + SAME_LENGTH_S, os.fsencode(path)),
         )
         return [Former(id, length_s, sketch, floats(loudness)) for id, length_s, sketch, loudness in rows]
 
@@ -78,9 +84,8 @@ class Sounds:
     def hand_over(self, old: str, new: str) -> None:
         """Let the track ``new`` be the track ``old``, whose files are gone. Inside a transaction."""
         self._db.execute("PRAGMA defer_foreign_keys = ON")
-        self._db.execute("UPDATE sounds SET track = ? WHERE track = ?", (new, old))  # else they went with it
         self._db.execute("DELETE FROM tracks WHERE id = ?", (old,))
-        for table, column in (("tracks", "id"), ("segments", "track"), ("places", "track"), ("sounds", "track")):
+        for table, column in (("tracks", "id"), ("segments", "track"), ("places", "track")):
             self._db.execute(f"UPDATE {table} SET {column} = ? WHERE {column} = ?", (old, new))
         self._db.execute("INSERT OR REPLACE INTO sounds (sound, track) VALUES (?, ?)", (new, old))
 

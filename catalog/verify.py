@@ -4,6 +4,7 @@ Nothing is changed. What a killed indexer may leave behind, a clip file that no 
 ``segue index`` removes it, as it analyses tracks again whose own is lost.
 """
 
+import os
 import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import closing
@@ -52,11 +53,16 @@ def verify(folder: Path, look_at_music: bool = True) -> Verified:
             segments = store.count_segments()
             for fault in _faults(folder, layout, owned, damaged):
                 _add(faults, fault)
-            absent = sum(not path.is_file() for path in store.files()) if look_at_music else 0
+            absent = sum(not _is_there(path) for path in store.files()) if look_at_music else 0
         except sqlite3.Error as error:
             _add(faults, f"the database: cannot be read to its end ({error}); {RESTORE}")
     there = {path.name for path in (folder / CLIPS).glob("*")}
     return Verified(tracks, segments, tuple(faults), len(there - names), absent)
+
+
+def _is_there(path: Path) -> bool:
+    """False too on a drive that does not answer, where ``Path.is_file`` raises."""
+    return os.path.isfile(path)  # noqa: PTH113
 
 
 def _add(faults: list[str], fault: str) -> None:

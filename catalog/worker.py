@@ -10,11 +10,14 @@ import functools
 import multiprocessing
 import os
 import signal
+import sqlite3
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from .errors import FormatError, LockedError
 
 if TYPE_CHECKING:
     from engines.base import Engine
@@ -133,7 +136,7 @@ def analyse_in_process(job: Job, spec: EngineSpec, catalog: Path) -> AnalysedFil
 
 def analyse_file(job: Job, engine: "Engine", known: Callable[[str], bool]) -> AnalysedFile | RejectedFile:
     """Identify, read tags, decode and analyse what is not ``known``. Never raises for a file: one bad file must not end
-    an index of thousands."""
+    an index of thousands. Raises what ``known`` does."""
     from features.decode.sound import decode
     from features.errors import AudioError, ForeignError
 
@@ -169,6 +172,8 @@ def analyse_file(job: Job, engine: "Engine", known: Callable[[str], bool]) -> An
             return RejectedFile("is protected (DRM) and cannot be read; only a copy without protection can be indexed")
         changing = before is not None and _state(job.path) not in (before, None)
         return RejectedFile(str(error), isinstance(error, ForeignError), changing)
+    except (sqlite3.Error, FormatError, LockedError):  # of the catalogue, when it was asked what is ``known``
+        raise
     except MemoryError:
         return RejectedFile("needs more memory than there is; cut it into shorter tracks")
     except Exception as error:  # noqa: BLE001 - shown with its type in the summary, so not lost

@@ -33,7 +33,8 @@ from .lifted import lift, lift_query
 from .milvus_collections import ID_BYTES, TEXT_BYTES, open_collection
 from .milvus_connection import MilvusConnection
 from .naming import check_name, name_of
-from .remote import RemoteIndex, Row, Want, in_parts
+from .remote import RemoteIndex
+from .server import Row, Want, in_parts
 from .track_text import read_track, write_track
 
 PORT: Final = 19530
@@ -70,7 +71,7 @@ def probe_milvus(text: str) -> str:
 
 
 class Milvus:
-    """A ``remote.Server``. Raises ``SearchIndexError`` for a server that does not answer, and for a collection of other
+    """A ``server.Server``. Raises ``SearchIndexError`` for a server that does not answer, and for a collection of other
     vectors or another schema."""
 
     most = MOST

@@ -28,7 +28,8 @@ from .naming import check_name, name_of
 from .postgres_connections import Connections
 from .postgres_graph import Graph
 from .postgres_tables import TYPES, Tables
-from .remote import RemoteIndex, Row, Want
+from .remote import RemoteIndex
+from .server import Row, Want
 from .track_text import read_track, write_track
 
 PORT: Final = 5432
@@ -79,7 +80,7 @@ class Library:
 
 
 class Postgres:
-    """A ``remote.Server``. Raises ``SearchIndexError`` for a server that does not answer, one without pgvector, and for
+    """A ``server.Server``. Raises ``SearchIndexError`` for a server that does not answer, one without pgvector, and for
     tables of other vectors or another schema."""
 
     most = MOST

@@ -23,6 +23,7 @@ FRESH: Final = 5000  # rows: so many may wait; comparing them takes some ms a se
 AT_ONCE: Final = 500  # of these are put in within one transaction, which keeps writers waiting for a second
 WORKERS: Final = 4  # beside the connection's own process, as far as the server lets it
 MEMORY_MB: Final = (64, 2048)
+CLOSE_S: Final = 5.0  # that a portion may take
 WRITE_S: Final = 600.0  # making the index of a million rows takes minutes
 
 
@@ -57,10 +58,11 @@ class Graph:
                 connection.execute(self._tables.text("ANALYZE {segments}"))
 
     def close(self) -> None:
-        """A thread that merges ends with the portion that it is at."""
+        """A thread that merges ends with the portion that it is at; a ``VACUUM``, which may take minutes, is not waited
+        for."""
         self._closed = True
         if self._merging is not None:
-            self._merging.join()
+            self._merging.join(CLOSE_S)
 
     def merge(self) -> None:
         """Put all fresh rows into the index, a portion at a time. Raises ``SearchIndexError``."""
@@ -86,6 +88,8 @@ class Graph:
         try:
             self.merge()
         except SearchIndexError as error:
+            if self._closed:
+                return
             log.warning("new rows stay out of the index of vectors, and are compared one by one: %s", error)
 
     def _count(self, connection: Any) -> int:

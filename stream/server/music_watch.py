@@ -30,6 +30,7 @@ GATHER_S: Final = 0.3  # changes that are told together; of one file that grows 
 QUIET_S: Final = 1.0  # without a further one before it begins: files are copied one after another, and take their time
 LONGEST_S: Final = 10.0  # and yet not later than this
 AGAIN_S: Final = 15.0  # where another process writes the catalogue, or there is no folder to watch
+OTHERS: Final = ("another segue index", "another program")  # in what the indexer says where these write the catalogue
 LOOK_S: Final = 5.0  # whether the folder that is watched is still the one of that name
 TAIL: Final = 16 << 20  # some hundred thousand files that failed
 END_S: Final = 5.0  # for a process to end by itself
@@ -155,7 +156,7 @@ class MusicWatch:
             log.warning("%s: is not mirrored now: %s", folder, why)
         self._said[folder] = why
         self._count()
-        return "another segue index" in why
+        return any(other in why for other in OTHERS)
 
 
 def _real(path: Path) -> Path:

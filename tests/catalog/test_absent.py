@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from catalog.absent import MANY, emptied
+from catalog.absent import MANY, emptied, leads_nowhere
 from catalog.catalog import Catalog
 from catalog.errors import MusicFolderError
 from catalog.indexer import IndexReport, index_folder
@@ -97,6 +97,36 @@ def test_a_part_that_is_empty_at_once_is_away_and_comes_back(
     (tmp_path / "drive").rename(music / "nas")
     report = mirror()
     assert (report.away, report.unchanged, report.tracks) == ((), TRACKS, TRACKS)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links take a right there")
+def test_a_link_that_leads_nowhere_is_to_a_drive_that_is_away(
+    tmp_path: Path, music: Path, mirror: Mirror, bundle: Bundle
+) -> None:
+    """The place of a drive that is mounted by itself goes with it."""
+    drive = (music / "nas").rename(tmp_path / "drive")
+    (music / "nas").symlink_to(drive)
+    assert mirror().tracks == TRACKS + 1
+    drive.rename(tmp_path / "away")
+    report = mirror()
+    [away] = report.away
+    assert away.path == music / "nas" and away.text.startswith(f"leads nowhere now, though {TRACKS} files")
+    assert (report.missing, listed(tmp_path, bundle)) == (0, TRACKS + 1)
+    (tmp_path / "away").rename(drive)
+    report = mirror()
+    assert (report.away, report.unchanged, report.tracks) == ((), TRACKS + 1, TRACKS + 1)
+    (music / "nas").unlink()
+    assert mirror().missing == TRACKS  # who takes the link away means it
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links take a right there")
+def test_what_is_behind_a_link(tmp_path: Path) -> None:
+    root = tmp_path / "music"
+    root.mkdir()
+    (tmp_path / "drive").mkdir()
+    for name, target in (("there", "drive"), ("away", "gone")):
+        (root / name).symlink_to(tmp_path / target)
+    assert [leads_nowhere(root / name / "deep" / "a.ogg", root) for name in ("there", "away", "none")] == [0, 1, 0]
 
 
 def test_what_is_deleted_goes(tmp_path: Path, music: Path, mirror: Mirror, bundle: Bundle) -> None:

@@ -15,9 +15,10 @@ import pytest
 
 from catalog import database
 from catalog.clips import CLIPS, clip_path, is_whole, write_clips
-from catalog.database import SCHEMA_VERSION, exclusive
+from catalog.database import exclusive
 from catalog.errors import FormatError, LockedError
 from catalog.records import Analysis, Track
+from catalog.schema import SCHEMA_VERSION
 from catalog.store import Store
 from catalog.stored import Entry, FileStamp, KnownFile
 
@@ -184,6 +185,12 @@ def test_clips_are_on_the_disk_before_the_track_is(store: Store, monkeypatch: py
     assert len(flushed) == 2
     if flushed[0]:
         assert flushed[0].endswith(".npy") and flushed[1] == str((store.folder / CLIPS).resolve())
+
+
+def test_a_track_without_a_sketch_is_compared_with_none(store: Store, tmp_path: Path) -> None:
+    put(store, "aa", tmp_path / "a.ogg")
+    store.put(tmp_path / "b.ogg", STAMP, [Entry(track("bb", tmp_path / "b.ogg"), analysis(1), sketch=b"x" * 70)])
+    assert [id for id, *_ in store.sketches(20.0, 1.0)] == ["bb"]
 
 
 def test_one_writer_at_a_time(tmp_path: Path) -> None:

@@ -1,6 +1,9 @@
 """A track that comes back in another encoding goes on, if its old file is gone; what is not the same master is another
 track."""
 
+import errno
+import os
+import sqlite3
 import subprocess
 from collections.abc import Callable
 from contextlib import closing
@@ -10,11 +13,15 @@ import numpy as np
 import pytest
 import soundfile
 
+from catalog.clips import CLIPS
+from catalog.database import DATABASE
 from catalog.indexer import index_folder
 from catalog.notes import EDIT, Note
+from catalog.records import Analysis, Track
 from catalog.report import IndexReport
 from catalog.sketch import sketch
 from catalog.store import Store
+from catalog.stored import Entry, FileStamp
 from catalog.succession import Former, Sounds, is_another_encoding
 from engines.onnx_engine import OnnxEngine
 from features.decode.sound import decode
@@ -65,6 +72,16 @@ def ids(tmp_path: Path) -> dict[str, str]:
         return {stored.track.path.name: stored.track.id for stored in store.tracks()}
 
 
+def gone_on(tmp_path: Path, index: Callable[[], IndexReport]) -> dict[str, str]:
+    """``a.mp3``, which goes on with the track of a file that is gone."""
+    master = write(tmp_path / "music" / "a.wav", tune(1))
+    index()
+    encoded(master, "a.mp3", "-b:a", "128k")
+    master.unlink()
+    index()
+    return ids(tmp_path)
+
+
 def test_one_track_through_three_encodings(tmp_path: Path, index: Callable[[], IndexReport]) -> None:
     master = write(tmp_path / "music" / "a.wav", tune(1))
     write(tmp_path / "music" / "other.wav", tune(2))
@@ -97,6 +114,116 @@ def test_a_file_that_is_replaced_in_its_place_goes_on(tmp_path: Path, index: Cal
     path.with_name("b.ogg").unlink()
     report = index()
     assert (report.recoded, report.refreshed) == (1, 0) and ids(tmp_path) == before
+
+
+def test_what_is_damaged_of_a_track_that_went_on_costs_no_id(tmp_path: Path, index: Callable[[], IndexReport]) -> None:
+    """Its sound is not the one that its id is of, so what is known of that must outlast the analysis; also where the
+    run ends between."""
+    before = gone_on(tmp_path, index)
+    for clips in (tmp_path / "c" / CLIPS).iterdir():
+        clips.write_bytes(clips.read_bytes()[:-4])
+    with closing(Store(tmp_path / "c", write=True)) as store:  # a run that was killed after its first step
+        assert store.sweep(1) == set(before.values()) and not store.ids()
+        assert not store.knows(before["a.mp3"]) and store.sounds.known() == set()
+    report = index()
+    assert (report.added, report.failed) == (0, ()) and ids(tmp_path) == before
+    with closing(Store(tmp_path / "c", write=True)) as store:
+        assert len(store.sounds.known()) == 2 and store.check() == []
+        store.forget([tmp_path / "music" / "a.mp3"])
+        assert store.sounds.known() == set() and store.check() == []
+
+
+def test_a_schema_whose_sounds_went_with_their_tracks(tmp_path: Path, index: Callable[[], IndexReport]) -> None:
+    before = gone_on(tmp_path, index)
+    with closing(sqlite3.connect(tmp_path / "c" / DATABASE)) as db:
+        db.executescript(
+            """
+            ALTER TABLE sounds RENAME TO newer;
+            CREATE TABLE sounds (sound TEXT PRIMARY KEY, track TEXT NOT NULL REFERENCES tracks(id) ON DELETE CASCADE)
+                WITHOUT ROWID;
+            INSERT INTO sounds SELECT sound, track FROM newer;
+            DROP TABLE newer;
+            CREATE INDEX sounds_by_track ON sounds(track);
+            PRAGMA user_version = 10;
+            """
+        )
+    with closing(Store(tmp_path / "c", write=False)) as store:
+        assert len(store.sounds.known()) == 2 and store.check() == []
+    with closing(Store(tmp_path / "c", write=True)) as store:
+        assert len(store.sounds.known()) == 2 and store.check() == []
+        assert store.sweep(1) == set(before.values())
+    assert index().tracks == 1 and ids(tmp_path) == before
+
+
+def test_a_part_takes_nothing_over_from_another_part_of_its_file(
+    tmp_path: Path, index: Callable[[], IndexReport]
+) -> None:
+    """The same music twice in an album: what begins a moment later is no successor of the track that is still there."""
+    same = tune(1)
+    album = write(tmp_path / "music" / "a.wav", np.concatenate([same, same, tune(2)]))
+    sheet = 'FILE "a.wav" WAVE\n' + "".join(
+        f'  TRACK {number:02} AUDIO\n    TITLE "{number}"\n    INDEX 01 {{}}\n' for number in (1, 2, 3)
+    )
+    album.with_suffix(".cue").write_text(sheet.format("00:00:00", "00:16:00", "00:32:00"))
+    index()
+    with closing(Store(tmp_path / "c", write=False)) as store:
+        first, second, third = (track.id for track in store.names(album))
+    album.with_suffix(".cue").write_text(sheet.format("00:00:00", "00:16:00", "00:31:70"))
+    index()
+    with closing(Store(tmp_path / "c", write=False)) as store:
+        now = [track.id for track in store.names(album)]
+    assert len(now) == 3 and now[0] == first and now[1:] == [second, third]
+
+
+def test_a_track_whose_file_was_only_moved_is_taken_over_by_none(
+    tmp_path: Path, index: Callable[[], IndexReport]
+) -> None:
+    """Masters go to another folder, and copies for listening take their places, all between two runs."""
+    master = write(tmp_path / "music" / "a.wav", tune(1))
+    index()
+    before = ids(tmp_path)["a.wav"]
+    encoded(master, "a.mp3", "-b:a", "128k")
+    (tmp_path / "music" / "masters").mkdir()
+    master.rename(tmp_path / "music" / "masters" / "a.wav")
+    report = index()
+    assert (report.renamed, report.added, report.recoded, report.copies) == (1, 1, 0, 1)
+    assert ids(tmp_path)["a.wav"] == before != ids(tmp_path)["a.mp3"]
+
+
+def test_of_several_that_went_the_one_that_was_suggested_goes_on(tmp_path: Path) -> None:
+    """The file that is replaced in its place, then what was there until now, then lossless before lossy."""
+    ones, seconds = np.ones((2, 3), np.float32), 20.0
+    vectors = np.eye(2, 4, dtype=np.float32)
+    analysis = Analysis(seconds, 60.0, ones[0], ones, ones, np.arange(2), np.zeros(2, np.float32), vectors, None)
+    with closing(Store(tmp_path, write=True)) as store:
+        for id, lossless in (("aa", False), ("bb", True), ("cc", True), ("dd", False)):
+            track = Track(id, id, "", tmp_path / id, seconds, 60.0, "", ())
+            store.put(track.path, FileStamp(1, 1), [Entry(track, analysis, lossless=lossless)])
+        store.miss([tmp_path / "bb"])
+    with closing(sqlite3.connect(tmp_path / DATABASE)) as db, db:
+        db.execute("UPDATE tracks SET loudness = zeroblob(80)")
+    with closing(Store(tmp_path, write=False)) as store:
+        assert [former.id for former in store.sounds.former(seconds, tmp_path / "new")] == ["cc", "aa", "dd", "bb"]
+        assert [former.id for former in store.sounds.former(seconds, tmp_path / "dd")] == ["dd", "cc", "aa", "bb"]
+
+
+def test_a_former_file_whose_drive_fails_is_taken_to_be_there(
+    tmp_path: Path, engine: OnnxEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    master = write(tmp_path / "disk" / "a.wav", tune(1))
+    index_folder(tmp_path / "disk", tmp_path / "c", engine, 1, lambda *_: None)
+    (tmp_path / "music").mkdir()
+    encoded(master, "a.mp3", "-b:a", "128k").rename(tmp_path / "music" / "a.mp3")
+    exists = Path.exists
+
+    def failing(path: Path) -> bool:
+        if path == master:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return exists(path)
+
+    monkeypatch.setattr(Path, "exists", failing)
+    report = index_folder(tmp_path / "music", tmp_path / "c", engine, 1, lambda *_: None)
+    assert (report.added, report.recoded) == (1, 0)
 
 
 def test_while_both_are_there_they_are_two_files_of_a_recording(

@@ -1,10 +1,13 @@
 """Damage of every kind is found and named, and what a killed indexer leaves is none; the numbers of a catalogue."""
 
+import errno
 import json
+import os
 import re
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +17,9 @@ import segue
 from catalog.catalog import Catalog
 from catalog.clips import CLIPS
 from catalog.database import DATABASE
+from catalog.edit import edit
 from catalog.errors import FormatError
+from catalog.indexer import index_folder
 from catalog.notes import Note
 from catalog.records import Analysis, Track
 from catalog.stats import stats
@@ -22,6 +27,7 @@ from catalog.store import Store
 from catalog.stored import Entry, FileStamp
 from catalog.verify import verify
 from engines.bundle import Bundle
+from engines.onnx_engine import OnnxEngine
 
 C, E = 16, 32
 
@@ -168,6 +174,81 @@ def test_one_bad_row_stops_no_other(folder: Path, bundle: Bundle, sql: str, capl
     assert verify(folder).faults == ()
 
 
+OF_INDEXING = {
+    "UPDATE tracks SET pulse_bpm = 'fast'": "tempo",
+    "UPDATE tracks SET pulse_bpm = 9e999": "tempo",
+    "UPDATE tracks SET sketch = x'00'": "sketch",
+    "UPDATE tracks SET sketch = 'x'": "sketch",
+    "UPDATE tracks SET sketch = zeroblob(69)": "sketch",
+    "UPDATE tracks SET sketch = x'0000c07f' || zeroblob(66)": "sketch",
+    "UPDATE tracks SET recording = x'00'": "recording",
+    "UPDATE places SET tags = 'x'": "tags",
+    "UPDATE places SET title = x'ff'": "title",
+}
+
+
+@pytest.mark.parametrize("sql", OF_INDEXING)
+def test_what_an_indexer_alone_uses_may_be_damaged(folder: Path, bundle: Bundle, sql: str) -> None:
+    """At any of a track's places: it is played all the same, and analysed again by the next ``segue index``."""
+    damaged, second = f"{1:016x}", Path("/music/second.ogg")
+    with closing(Store(folder, write=True)) as store:
+        known = entry(1, "")
+        store.put(second, FileStamp(1, 1), [Entry(replace(known.track, path=second))])
+    at = f"id = '{damaged}'" if "tracks" in sql else "path = CAST('/music/second.ogg' AS BLOB)"
+    change(folder, f"{sql} WHERE {at}")
+    with Catalog.open(folder, bundle) as catalog:
+        assert len(catalog.tracks()) == 2
+    (fault,) = verify(folder).faults
+    assert damaged in fault and OF_INDEXING[sql] in fault and "segue index" in fault
+    with closing(Store(folder, write=True)) as store:
+        assert store.sweep(C, E) == {damaged} and store.files()[second].stamp.size == -1
+    assert verify(folder).faults == ()
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "UPDATE tracks SET id = 'else' WHERE id LIKE '%1'",
+        "UPDATE tracks SET id = x'ff' WHERE id LIKE '%1'",
+        "UPDATE places SET track = 'else' WHERE track LIKE '%1'",
+        "UPDATE segments SET track = x'ff' WHERE track LIKE '%1'; UPDATE segments SET track = 7 WHERE track LIKE '%2'",
+        "UPDATE segments SET track = NULL WHERE track LIKE '%1'",
+        "UPDATE places SET path = x'ff' WHERE track LIKE '%1'",
+        "UPDATE places SET path = 7 WHERE track LIKE '%1'",
+        "UPDATE files SET path = 7 WHERE path = CAST('/music/1.ogg' AS BLOB)",
+        "UPDATE files SET path = zeroblob(5000) WHERE path = CAST('/music/1.ogg' AS BLOB)",
+    ],
+)
+def test_rows_that_belong_to_nothing_go_with_the_next_index(folder: Path, bundle: Bundle, sql: str) -> None:
+    change(folder, sql)
+    assert verify(folder).faults and stats(folder).files >= 2
+    with Catalog.open(folder, bundle) as catalog:
+        assert f"{0:016x}" in [track.id for track in catalog.tracks()]
+    with closing(Store(folder, write=True)) as store:
+        store.sweep(C, E)
+        again = store.files().get(Path("/music/1.ogg"))
+        assert again is None or again.stamp.size == -1
+        one = entry(1, "")
+        store.put(one.track.path, FileStamp(1, 1), [one])  # as the next index does
+    assert verify(folder).faults == ()
+    with closing(sqlite3.connect(folder / DATABASE)) as db:
+        for table in ("tracks", "segments"):
+            assert db.execute(f"SELECT count(*) FROM {table}").fetchone() == (2 if "%2" in sql else 3,)
+    with Catalog.open(folder, bundle) as catalog:
+        assert len(catalog.tracks()) == 2
+
+
+def test_music_on_a_drive_that_does_not_answer(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def failing(path: object, **_: object) -> object:
+        if str(path).startswith("/music"):
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return stat(path)  # type: ignore[call-overload]
+
+    stat = os.stat
+    monkeypatch.setattr(os, "stat", failing)
+    assert verify(folder).absent == 3
+
+
 def test_what_is_said_of_a_track_may_be_damaged(folder: Path, bundle: Bundle) -> None:
     with closing(Store(folder, write=True)) as store:
         for field, value in (("rating", "inf"), ("tempo", "inf"), ("playlists", "{"), ("prepared", "[]")):
@@ -196,6 +277,47 @@ def test_a_database_that_cannot_be_read_to_its_end(folder: Path, bundle: Bundle)
     (folder / DATABASE).write_bytes(bytes(data))
     with pytest.raises(FormatError, match=r"cannot be read to its end .*; segue catalog verify -c .* says what"):
         Catalog.open(folder, bundle)
+
+
+def write_over(folder: Path, table: str) -> None:
+    with closing(sqlite3.connect(folder / DATABASE)) as db:
+        [root] = db.execute("SELECT rootpage FROM sqlite_master WHERE name = ?", (table,)).fetchone()
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    data = bytearray((folder / DATABASE).read_bytes())
+    data[4096 * (root - 1) : 4096 * root] = b"\xff" * 4096
+    (folder / DATABASE).write_bytes(bytes(data))
+
+
+@pytest.mark.parametrize("table", ["tracks", "segments", "files", "places", "notes", "sounds", "changes"])
+def test_a_damaged_page_is_told_by_whoever_writes(
+    folder: Path, tmp_path: Path, engine: OnnxEngine, write_music: Callable[..., Path], table: str
+) -> None:
+    music = write_music(tmp_path / "music" / "a.wav", duration_s=2).parent
+    write_over(folder, table)
+    says = rf"{DATABASE}: cannot be read.* or index the music (again )?into a new folder"
+    with pytest.raises(FormatError, match=says):
+        index_folder(music, folder, engine, 1, lambda *_: None)
+        edit(folder, [f"{0:016x}"], (), {"live_ok": "yes"}, ())  # of a table that no index reads
+    if table not in ("sounds", "segments", "changes"):
+        with pytest.raises(FormatError, match=says):
+            edit(folder, [f"{0:016x}"], (), {"live_ok": "yes"}, ())
+
+
+def test_names_in_the_database_that_are_no_text(folder: Path) -> None:
+    """SQLite quotes them in its errors, which Python cannot read then."""
+    with closing(sqlite3.connect(folder / DATABASE)) as db:
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    data = (folder / DATABASE).read_bytes()
+    assert b"tableplacesplaces" in data
+    data = data.replace(b"tableplacesplaces", b"table\xff\xfeacesplaces").replace(
+        b"CREATE TABLE places", b"CREATE TABLE pla(es"
+    )
+    (folder / DATABASE).write_bytes(data)
+    for write in (False, True):
+        with pytest.raises(FormatError, match="cannot be read"):
+            Store(folder, write=write)
+    with pytest.raises(FormatError, match="cannot be read"):
+        verify(folder)
 
 
 def test_a_folder_that_is_none(tmp_path: Path) -> None:

@@ -9,7 +9,8 @@ import numpy as np
 
 from catalog.index.base import IndexOptions, Segments, Where
 from catalog.index.directory import Entries, Entry
-from catalog.index.remote import RemoteIndex, Row, Want
+from catalog.index.remote import RemoteIndex
+from catalog.index.server import Row, Want
 from catalog.records import Filters, Floats, Track
 
 D = 4

@@ -7,6 +7,7 @@ import logging
 import os
 import shutil
 import signal
+import sqlite3
 import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
@@ -16,7 +17,8 @@ from typing import Any
 import httpx
 import pytest
 
-from catalog.database import exclusive
+from catalog.database import exclusive, free
+from catalog.errors import LockedError
 from stream.server import music_watch
 from stream.server.music_watch import MusicWatch, WatchOptions, changes_in, run_segue
 
@@ -136,6 +138,23 @@ def test_what_is_still_being_written_is_looked_at_again_soon(tmp_path: Path, mon
     monkeypatch.setattr(music_watch, "AGAIN_S", 0.01)
     run_until(slow, lambda: len(asked) > 2)
     assert len(asked) == 3  # after the third nobody writes any more
+
+
+def test_a_database_that_another_program_writes_is_tried_again_soon(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the catalogue says it, not only of another indexer."""
+    locked = sqlite3.connect(tmp_path / "d", timeout=0.0)
+    locked.executescript("CREATE TABLE t (a); BEGIN EXCLUSIVE")
+    with pytest.raises(LockedError) as refused, free(tmp_path / "d"):
+        sqlite3.connect(tmp_path / "d", timeout=0.0).execute("SELECT * FROM t")
+    locked.close()
+    busy = (2, "", f"segue index: {refused.value}")
+    watching, asked = watch(tmp_path, monkeypatch, [busy, busy])
+    slow = MusicWatch(WatchOptions((tmp_path,), (), 3600.0), tmp_path / "c", watching._look)
+    monkeypatch.setattr(music_watch, "AGAIN_S", 0.01)
+    run_until(slow, lambda: len(asked) > 2)
+    assert len(asked) == 3
 
 
 def test_a_folder_whose_changes_nobody_tells_is_looked_through_all_the_same(
