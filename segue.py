@@ -19,14 +19,14 @@ COMMANDS = {
     "cues": ("stream.cli", "what sessions left behind: proposals and takes, as EDL, FCPXML, chapters, cue sheets ..."),
     "serve": ("stream.cli", "take live streams (WHIP) and publish suggestions"),
     "search": ("catalog.cli", "one-off search of a catalogue"),
-    "catalog": ("catalog.cli", "show and edit what is said of tracks: licence, rights, moods"),
+    "catalog": ("catalog.cli", "what is said of tracks: show, edit; count, verify, leave out, restore"),
     "corpus": ("towers.cli", "make a training corpus"),
     "train": ("towers.cli", "train a system on a corpus"),
     "evaluate": ("towers.cli", "recall of a trained run on a corpus, against chance"),
     "export": ("export.cli", "turn a trained run into a bundle, checked for parity"),
     "bank": ("stream.cli", "keep in a bundle what its towers say of real footage"),
     "towers": ("export.towers_cli", "import published networks and join them to a bundle"),
-    "bench": ("benchmarks.cli", "measure: latency, capacity, live, soak, faults, retrieval, engines, search"),
+    "bench": ("benchmarks.cli", "measure: latency, search, index, kills, capacity, live, soak, faults, retrieval ..."),
     "doctor": ("stream.cli", "what this machine can do, and why not"),
 }
 # ONNX Runtime's wheels report the machine to their maker, unless this is set before they are loaded.

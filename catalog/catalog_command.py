@@ -167,11 +167,12 @@ def _stats(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print_line(json.dumps({"v": 1, "type": "stats"} | asdict(found)))
         return 0
-    table = Table(title=str(arguments.catalog), title_justify="left", show_header=False)
+    table = Table(show_header=False)
+    print_line(str(arguments.catalog))
     for name, value in asdict(found).items():
         if isinstance(value, dict):
             shown = list(value.items())[:SHOWN]
-            text = ", ".join(f"{key} {count}" for key, count in shown)
+            text = ", ".join(f"{key}: {count}" for key, count in shown)
             value = text + (f" and {len(value) - len(shown)} more" if len(value) > len(shown) else "")
         elif name.endswith("_bytes"):
             name, value = name.removesuffix("_bytes"), f"{value / 1e6:.1f} MB"

@@ -229,7 +229,7 @@ def search(argv: Sequence[str]) -> int:
             [] if like is None else catalog.like(like, arguments.n or LIKE, filters, arguments.from_s, arguments.to_s)
         )
     if not listed and not candidates:
-        print(f"segue search: {no_match_text(tracks, filters)}", file=sys.stderr)  # noqa: T201
+        print(f"segue search: {no_match_text(tracks, filters, arguments.text)}", file=sys.stderr)  # noqa: T201
     if arguments.m3u8 is not None:
         starts = [(track, 0.0) for track in listed] + [(found.track, found.start_s) for found in candidates]
         for text in write_playlist(arguments.m3u8, starts):

@@ -99,7 +99,8 @@ def _near(tracks: Sequence[Track], text: str) -> str:
     some = {value.casefold(): value for value, _ in counts.most_common(MAX_COMPARED)}
     near = [some[it] for it in difflib.get_close_matches(wanted, some, NEAREST)]
     common = [value for value, _ in counts.most_common(COMMON) if value not in near]
-    named = ", ".join(f"{one_line(value) or 'no ' + name} ({counts[value]})" for value in (*near, *common))
+    shows = f"{name}=" if name in _ANSWERS else ""
+    named = ", ".join(f"{shows}{one_line(value) or 'no ' + name} ({counts[value]})" for value in (*near, *common))
     return f"; there are {named}" + (", ..." if len(counts) > len(near) + len(common) else "")
 
 

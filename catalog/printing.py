@@ -10,6 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -82,10 +83,8 @@ def list_tracks(tracks: list[Track], as_json: bool) -> int:
         for track in tracks:
             print_line(json.dumps({"v": 1, "type": "track"} | track_json(track)))
         return 0
-    table = new_table("title", "artist", "length", "tempo", "licence", "warnings")
-    for track in tracks:
-        table.add_row(track.id, *cells(track.title, track.artist, clock(track.duration_s)), *rest(track))
-    Console(highlight=False).print(table)
+    show_rows([{"track": track.id, "title": track.title, "artist": track.artist, "length": clock(track.duration_s)}
+               | rest(track) for track in tracks])  # fmt: skip
     return 0
 
 
@@ -113,8 +112,8 @@ def candidate_json(rank: int, candidate: Candidate) -> dict[str, Any]:
 
 def show_report(catalog: Path, report: IndexReport) -> None:
     console = Console(highlight=False)
-    heading = Text(f"{printable(catalog)}: {report.tracks} tracks")
-    table = Table(title=heading, title_justify="left", show_header=False)
+    console.print(Text(f"{printable(catalog)}: {report.tracks} tracks"), soft_wrap=True)
+    table = Table(show_header=False)
     always = {
         "added": report.added,
         "refreshed": report.refreshed,
@@ -155,25 +154,29 @@ def show_notes(console: Console, kind: str, notes: tuple[FileNote, ...]) -> None
 
 
 def show_candidates(candidates: list[Candidate]) -> None:
-    table = new_table("title", "artist", "from", "similarity", "tempo", "licence", "warnings")
-    for candidate in candidates:
-        track = candidate.track
-        what = cells(track.title, track.artist, clock(candidate.start_s), f"{candidate.similarity:.3f}")
-        table.add_row(track.id, *what, *rest(track))
+    show_rows([{"track": one.track.id, "title": one.track.title, "artist": one.track.artist,
+                "from": clock(one.start_s), "similar": f"{one.similarity:.3f}"}
+               | rest(one.track) for one in candidates])  # fmt: skip
+
+
+def show_rows(rows: list[dict[str, str]]) -> None:
+    """A table without the columns that are empty in every row; none where there is no row."""
+    names = [name for name in (rows[0] if rows else ()) if any(row[name] for row in rows)]
+    if not names:
+        return
+    table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, collapse_padding=True)
+    for name in names:
+        free = name in ("title", "artist", "rights")  # the others are short and of no use in parts
+        table.add_column(name, no_wrap=not free, overflow="fold", min_width=min(18, len(name)) if free else None)
+    for row in rows:
+        table.add_row(*cells(*(row[name] for name in names)))
     Console(highlight=False).print(table)
 
 
-def new_table(*columns: str) -> Table:
-    table = Table()
-    table.add_column("track", no_wrap=True)
-    for column in columns:
-        table.add_column(column)
-    return table
-
-
-def rest(track: Track) -> list[Text]:
+def rest(track: Track) -> dict[str, str]:
     warnings = badges(track.marks, track.rights.live_ok, track.rights.vod_ok)
-    return cells(f"{track.tempo_bpm:.0f}" if track.tempo_bpm else "-", track.licence, ", ".join(warnings))
+    tempo = f"{track.tempo_bpm:.0f}" if track.tempo_bpm else "-"
+    return {"tempo": tempo, "key": track.usual_key, "rights": ", ".join(filter(None, (track.licence, *warnings)))}
 
 
 def cells(*texts: str) -> list[Text]:
@@ -185,19 +188,23 @@ def clock(time_s: float) -> str:
     return f"{int(time_s // 60)}:{int(time_s % 60):02d}"
 
 
-def no_match_text(tracks: list[Track], filters: Filters) -> str:
-    """Why a search may have no results."""
+def no_match_text(tracks: list[Track], filters: Filters, words: str | None = None) -> str:
+    """Why a search may have no results. ``tracks``: those that have the words, where some were given."""
+    if words is not None and not tracks:
+        return f"no track has all the words of {words!r} in its names, tags, moods, playlists or file name"
     text = f"none of {len(tracks)} tracks passes the filters"
     if filters.live_ok or filters.vod_ok:
         marked = [f"{sum(bool(getattr(track.rights, name)) for track in tracks)} are marked {name}"
                   for name in ("live_ok", "vod_ok") if getattr(filters, name)]  # fmt: skip
         text += f" ({', '.join(marked)}; segue catalog edit marks them)"
-    if filters.playlists:
-        lists = Counter(name for track in tracks for name in track.playlists)
-        names = ", ".join(f"{name} ({count})" for name, count in lists.most_common(SHOWN))
-        text += f". Playlists here: {names or 'none'}"
-    if not filters.licences:
-        return text
-    counts = Counter(track.licence or "(none given)" for track in tracks)
-    names = ", ".join(f"{name} ({count})" for name, count in counts.most_common(SHOWN))
-    return f"{text}. Licences here: {names or 'none'}"
+    asked = {
+        "Playlists": (filters.playlists, Counter(name for track in tracks for name in track.playlists)),
+        "Tags": (filters.tags, Counter(name for track in tracks for name in track.tags)),
+        "Moods": (filters.moods, Counter(name for track in tracks for name in track.moods)),
+        "Keys": (filters.keys, Counter(track.usual_key or "(not known)" for track in tracks)),
+        "Licences": (filters.licences, Counter(track.licence or "(none given)" for track in tracks)),
+    }
+    for kind, (wanted, counts) in asked.items():
+        names = ", ".join(f"{name} ({count})" for name, count in counts.most_common(SHOWN))
+        text += f". {kind} here: {names or 'none'}" if wanted else ""
+    return text

@@ -69,7 +69,7 @@ _KNOWN = {
     "artist": lambda track: bool(track.artist),
     "licence": lambda track: bool(track.licence),
     "tempo": lambda track: track.tempo_bpm > 0,
-    "key": lambda track: bool(track.key),
+    "key": lambda track: bool(track.usual_key),
     "vocals": lambda track: sings(track) is not None,
     "moods": lambda track: bool(track.moods),
     "live_ok": lambda track: track.rights.live_ok is not None,

@@ -303,7 +303,7 @@ def _keys(fields: Mapping[str, Any]) -> frozenset[str]:
     """Musical keys in one spelling, whichever they are given in."""
     found = {given: key_of(given) for given in _words(fields, "keys")}
     if unknown := sorted(given for given, key in found.items() if not key):
-        raise CommandError(f"keys: {unknown[0]!r} is none; give some as F#m, Db or 8A")
+        raise CommandError(f"keys: {unknown[0]!r} is no key; give some as F#m, Db or 8A")
     return frozenset(found.values())
 
 

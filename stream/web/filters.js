@@ -29,12 +29,13 @@ export class Filters {
     box.append(form);
   }
 
-  show() {
+  /** `anew`: also what is typed, since it was refused. */
+  show(anew) {
     const { asked, onAir, role: { may } } = this.session;
     const filters = asked?.filters;
     this.fit.disabled = !may || !filters || !onAir;
     const key = JSON.stringify([filters ?? null, may]);
-    if (key === this.key) return;
+    if (key === this.key || key === this.was && !anew) return; // fields that wait for their answer stand
     this.key = key;
     for (const [name, field] of Object.entries(this.inputs)) {
       field.disabled = !may || !filters;
@@ -68,6 +69,7 @@ export class Filters {
       else if (type === "number") said[name] = Number(text) / (percents(name) ? 100 : 1);
       else said[name] = text.split(/[,;]/).map((word) => word.trim()).filter(Boolean).slice(0, 32);
     }
+    this.was = this.key || this.was;
     this.key = "";
     this.session.send(said);
   }

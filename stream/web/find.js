@@ -4,7 +4,7 @@
 import { ask } from "./ask.js";
 import { FLAGS } from "./limits.js";
 import { dock } from "./look.js";
-import { button, input, make, press, set, when } from "./make.js";
+import { button, make, press, set, when } from "./make.js";
 import { details } from "./titles.js";
 import { label, parts, state } from "./track.js";
 import { clock, dots, titled } from "./words.js";
@@ -15,31 +15,21 @@ const DEEDS = ["play", "listen", "like", "pin"];
 const HINT = "Words of title, artist, tags, moods, playlists or file name, in any order.";
 
 export class Find {
-  constructor(box, session, deeds) {
-    Object.assign(this, { box, session, deeds, rows: [], timer: 0, abort: null });
-    this.field = input({
-      type: "text", id: "find-words", role: "combobox", placeholder: "Find a track", maxLength: 200, autocomplete: "off", spellcheck: false, dir: "auto",
-      ariaLabel: "Find a track", ariaAutoComplete: "list", ariaHasPopup: "grid", ariaExpanded: "false",
-    });
-    this.field.setAttribute("aria-controls", "found");
+  constructor(box, field, session, deeds) {
+    Object.assign(this, { box, field, session, deeds, rows: [], timer: 0, abort: null });
     this.said = make("p", { className: "hint", role: "status" }, HINT);
     this.found = make("div", { className: "hits", id: "found", role: "grid", ariaLabel: "Tracks found" });
-    box.ariaLabel = "Find a track";
-    box.append(make("div", "search", this.field, button("small", "×", "Close", () => box.close())), this.said, this.found);
-    when(this.field, "input", () => {
+    field.after(button("small", "×", "Close", () => box.close()));
+    box.append(this.said, this.found);
+    when(field, "input", () => {
       clearTimeout(this.timer);
       this.#choose(null);
       this.timer = setTimeout(() => this.#ask(), PAUSE_MS);
     });
-    when(this.field, "keydown", (event) => this.#key(event));
+    when(field, "keydown", (event) => this.#key(event));
     addEventListener("keydown", ({ key, isComposing }) => { if (key === "Escape" && !isComposing) box.close(); });
     when(box, "close", () => { if (dock) document.activeElement?.blur(); });
-  }
-
-  open() {
-    if (!this.box.open) this.box.show();
-    this.field.focus();
-    this.field.select();
+    if (field.value) this.#ask();
   }
 
   /** What may be done with the tracks, and what was. */
@@ -70,8 +60,8 @@ export class Find {
     if (abort !== this.abort) return;
     if (!told) return this.#lay([], status === 401 ? "A token is needed: open the page with #token=TOKEN." : `The tracks cannot be searched: ${why}.`);
     const { found, tracks } = told;
-    const more = found > tracks.length ? `, of which these are the best ${tracks.length}` : "";
-    return this.#lay(tracks, found ? `${found} track${found > 1 ? "s" : ""}${more}` : "No track has all of these words.");
+    const best = found > tracks.length ? `the best ${tracks.length} of ` : "";
+    return this.#lay(tracks, found ? `${best}${found} track${found > 1 ? "s" : ""}` : "No track has all of these words.");
   }
 
   #lay(tracks, said) {
@@ -109,7 +99,7 @@ export class Find {
   async #sound(facts, deed) {
     const more = await details(facts.track);
     if (more) this.deeds[deed]({ ...more, ...facts });
-    else set(this.said, `${titled(facts)} cannot be played: it is not there any more.`);
+    else set(this.said, `Not there any more: ${titled(facts)}`);
     return Boolean(more);
   }
 

@@ -112,9 +112,12 @@ function showPlayer() {
 }
 
 function showNote() {
-  const text = note(session.newest);
-  const stale = Boolean(session.newest.stale);
-  $("clear-filters").hidden = !(stale && limited(session.asked?.filters) && session.role.may);
+  const { asked, items, newest, onAir, role } = session;
+  const limits = limited(asked?.filters);
+  const alone = limits && !newest.stale && items.every(({ track }) => track === onAir?.track);
+  const stale = Boolean(newest.stale) || alone;
+  const text = alone ? "Nothing else passes the filters" : note(newest);
+  $("clear-filters").hidden = !(stale && limits && role.may);
   if (!text && performance.now() - noted < NOTE_MS) return;
   if (text) noted = performance.now();
   set($("list-note"), text);
@@ -162,8 +165,8 @@ function accepted(message) {
 function refused({ command, reason }) {
   speaker.refused(command);
   if (command === "auto") showPlayer();
-  if (command === "filters") parts.show();
-  if (command !== "playing") complain(`The server did not ${command}: ${reason}.`);
+  if (command === "filters") parts.show(true);
+  if (command !== "playing") complain(`The server refused that: ${reason}.`);
 }
 
 function start(item) { if (item && session.role.may) auto.start(item); }

@@ -40,12 +40,15 @@ export class Parts {
   }
 
   async find() {
-    const part = await this.#get("find", ({ Find }) => new Find($("find"), this.session, this.deeds));
-    part?.open();
+    const [box, field] = [$("find"), $("find-words")]; // open at once: what is typed meanwhile is not for the page's keys
+    if (!box.open) box.show();
+    field.focus();
+    field.select();
+    if (!await this.#get("find", ({ Find }) => new Find(box, field, this.session, this.deeds))) box.close();
   }
 
-  show() {
-    for (const part of Object.values(this.loaded)) part.show?.();
+  show(anew) {
+    for (const part of Object.values(this.loaded)) part.show?.(anew);
   }
 
   /** The part of that name; null, and said, where it cannot be fetched. */

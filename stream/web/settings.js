@@ -9,7 +9,7 @@ const CHOICES = {
   size: ["Size", { "": "Normal", large: "Large", compact: "Compact" }],
   fade: ["From track to track", { off: "Cut", gentle: "Fade", beat: "On the beat, where both are known" }],
 };
-const NO_OUTPUT = { "": "None chosen: softly, while nothing is on air" };
+const NO_OUTPUT = { "": "None: softly, off air only" };
 
 export function fill(dialog) {
   const form = make("div", "form", ...Object.entries(CHOICES).map(([name, [label, options]]) => row(label, select(name, options))));

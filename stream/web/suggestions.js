@@ -71,7 +71,7 @@ export class Suggestions {
     items.forEach((item, place) => {
       let row = this.rows.get(item.track);
       if (!row) { row = this.#row(item.track); this.rows.set(item.track, row); }
-      fill(row, item, this.on.used(item.track));
+      fill(row, item, item.track !== this.air[0] && this.on.used(item.track));
       row.place = place;
       row.element.style.setProperty("--place", String(place));
       if (this.list.children[place] !== row.element) this.list.insertBefore(row.element, this.list.children[place] ?? null);

@@ -11,6 +11,7 @@ import pytest
 import segue
 from catalog import cli, printing
 from catalog.catalog import Catalog
+from catalog.records import Filters, Track
 from catalog.report import FileNote, IndexReport
 from catalog.worker import AnalysedFile, EngineSpec, Job, RejectedFile, own_engine
 from engines import choose
@@ -233,3 +234,24 @@ def test_search_by_playlist_writes_one(
     capsys.readouterr()
     assert segue.main(["search", *catalog, "--playlist", "Friday", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["key"] == ""
+
+
+def test_a_list_has_no_empty_column_and_cuts_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    def track(id: str, title: str, key: str = "") -> Track:
+        return Track(id, title, "", Path("/a.mp3"), 61.0, 120.0, "", (), key=key)
+
+    assert printing.list_tracks([track("0" * 16, "neverball waterworks"), track("1" * 16, "open", "Am")], False) == 0
+    head, *lines = capsys.readouterr().out.splitlines()
+    assert head.split() == ["track", "title", "length", "tempo", "key", "rights"]
+    assert "neverball waterworks" in "\n".join(lines) and "Am" in lines[2] and "…" not in "".join(lines)
+    assert printing.list_tracks([], False) == 0
+    assert capsys.readouterr().out == ""
+
+
+def test_why_nothing_is_found_names_what_there_is() -> None:
+    moody = Track("a", "one", "", Path("/a.mp3"), 61.0, 120.0, "", (), moods=("calm",), key="Am")
+    text = printing.no_match_text([moody], Filters(moods=frozenset({"x"}), keys=frozenset({"G"})), "one")
+    assert text == "none of 1 tracks passes the filters. Moods here: calm (1). Keys here: Am (1)"
+    assert printing.no_match_text([], Filters(), "no such") == (
+        "no track has all the words of 'no such' in its names, tags, moods, playlists or file name"
+    )

@@ -270,7 +270,7 @@ def test_a_pattern_chooses_by_licence(music: Path, run: Run) -> None:
     [
         (["licence=CC BY-ND"], "--where 'licence=CC BY-ND' holds of none of 3 tracks; there are CC-BY-4.0 (1), "),
         (["licence=CC0"], "no licence (2)"),
-        (["vod_ok=yes"], "there are unknown (2), no (1)"),
+        (["vod_ok=yes"], "there are vod_ok=unknown (2), vod_ok=no (1)"),
         (["mood=clam*"], "there are Calm (1), dark (1)"),
         (["tag=x"], "--where 'tag=x' holds of none of 3 tracks: none has a tag"),
         (["path=*/sub/-91.ogg"], "/sub/-90.ogg (1)"),

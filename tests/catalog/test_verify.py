@@ -345,7 +345,7 @@ def test_the_commands(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert segue.main(["catalog", "verify", "-c", str(folder)]) == 0
     assert "whole; 2 tracks, 6 segments, 3 files of music are not there now" in capsys.readouterr().out
     assert segue.main(["catalog", "stats", "-c", str(folder)]) == 0
-    assert "CC0-1.0 2" in capsys.readouterr().out
+    assert "CC0-1.0: 2" in capsys.readouterr().out
     assert segue.main(["catalog", "stats", "-c", str(folder), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["tracks"] == 2
     cut_clips(folder)

@@ -85,11 +85,27 @@ def test_it_is_loaded_when_it_is_wanted_and_asks_when_the_typing_pauses(opened: 
     assert page.evaluate("asked.map(({ words }) => words)") == ["night"]
     page.evaluate("asked[0].answer({ found: 41, tracks: told('Night Bus').tracks })")
     page.wait_for_selector(".hit")
-    assert page.inner_text("#find .hint") == "41 tracks, of which these are the best 1"
+    assert page.inner_text("#find .hint") == "the best 1 of 41 tracks"
     page.fill("#find-words", " ")
     page.clock.run_for(200)
     page.wait_for_selector(".hit", state="detached")
     assert page.evaluate("asked.length") == 1  # nothing is asked for no words
+
+
+def test_what_is_typed_while_it_is_still_loaded_is_asked_for_and_acts_on_nothing(opened: Opener) -> None:
+    page, stub = opened(script=LATE)
+    held: list[Any] = []
+    page.route("**/find.js", lambda route: held.append(route))
+    page.keyboard.press("/")
+    page.keyboard.type("night")  # N would skip what is on air
+    until(page, lambda: held)
+    assert page.input_value("#find-words") == "night" and stub.said == []
+    held[0].fallback()
+    page.wait_for_function("() => asked.length === 1")
+    assert page.evaluate("asked[0].words") == "night"
+    page.keyboard.type(" bus")
+    page.wait_for_function("() => asked.length === 2")
+    assert page.evaluate("asked[1].words") == "night bus"
 
 
 def test_the_newest_question_counts_however_late_the_others_are_answered(opened: Opener) -> None:
@@ -162,7 +178,7 @@ def test_a_track_that_is_gone_is_said_to_be(opened: Opener) -> None:
     page.route("**/api/tracks/track5", lambda route: route.fulfill(status=404, json={"detail": "no such track"}))
     find(page, "bright")
     page.click(".hit .play")
-    page.wait_for_selector("#find .hint:has-text('Bright Skyline cannot be played')")
+    page.wait_for_selector("#find .hint:text-is('Not there any more: Bright Skyline')")
     assert page.is_visible("#find") and stub.commands("do") == []
 
 
@@ -302,6 +318,34 @@ def test_filters_for_key_and_energy_are_asked_for_shown_and_undone_as_the_others
     page.click("#wishes li .quiet")
     until(page, lambda: stub.commands("reset"))
     assert stub.commands("reset")[-1]["what"] == "filters"
+
+
+def test_a_filter_that_waits_for_its_answer_is_kept_by_the_next_one(opened: Opener) -> None:
+    page, stub = opened()
+    page.click("#tab-filters")
+    for at, (name, value) in enumerate((("keys", "8A"), ("moods", "calm"), ("tags", "piano")), 40):
+        page.fill(f"#filter-{name}", value)
+        page.press(f"#filter-{name}", "Tab")
+        stub.tell(suggestions(late_ms=at, **on_air()))  # was on its way, and knows of none
+        page.wait_for_selector(f"#facts:has-text('{at} ms behind')", state="attached")
+    until(page, lambda: len(stub.commands("filters")) == 3)
+    asked = {"keys": ["8A"], "moods": ["calm"], "tags": ["piano"]}
+    assert {name: value for name, value in stub.commands("filters")[-1].items() if name not in ("v", "type")} == asked
+    page.evaluate("document.activeElement.blur()")
+    stub.tell({"type": "refused", "command": "filters", "reason": "keys: 'H1' is no key"})
+    page.wait_for_selector("#toast:has-text(\"The server refused that: keys: 'H1' is no key.\")")
+    assert [page.input_value(f"#filter-{name}") for name in asked] == ["", "", ""]
+
+
+def test_that_only_what_is_on_air_is_left_is_said_and_can_be_taken_back(opened: Opener) -> None:
+    told = suggestions([item(0)], **on_air())
+    told["asked"]["filters"] |= {"min_energy": 0.9}
+    page, stub = opened(told, ELSEWHERE)
+    page.wait_for_selector("#list-note:text-is('Nothing else passes the filters')")
+    assert page.is_hidden(".row .used")
+    page.click("#clear-filters")
+    until(page, lambda: stub.commands("reset"))
+    assert stub.commands("reset")[-1]["what"] == ["filters"]
 
 
 def test_the_key_of_what_is_on_air_is_a_click_away(opened: Opener) -> None:
