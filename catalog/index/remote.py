@@ -54,6 +54,7 @@ class RemoteIndex:
         self._state = SearchState(server.name, reason)
         self._writing = threading.RLock()
         self._kept = KeptVectors()
+        self._mine: dict[str, Entry] = {}  # what this process wrote, as long as it is not known to be replaced
         self._strays: dict[tuple[str, int], float] = {}  # rows of no track that is known, and when that was found
         self._directory = Directory(server.heads())
         self._sweep()
@@ -135,6 +136,7 @@ class RemoteIndex:
                     old |= {(e.id, theirs[e.id].version): theirs[e.id] for e in some if e.id in theirs}
                     self._server.put(some, vectors, list(old.values()))
                     self._directory.change(some)
+                    self._mine |= {entry.id: entry for entry in some}
                     written += some
             self._server.settle(sum(entry.count for entry in written), len(self))
             self._confirm(written)
@@ -147,6 +149,7 @@ class RemoteIndex:
         lost = [entry for entry in written if entry.id not in heads or heads[entry.id].version != entry.version]
         if lost:
             self._server.discard(lost)
+            self._forget(lost)
             self._refresh({entry.id for entry in lost})
 
     def remove(self, tracks: Iterable[str]) -> None:
@@ -155,6 +158,7 @@ class RemoteIndex:
             if old:
                 self._server.drop(old)
                 self._directory.change((), [entry.id for entry in old])
+                self._forget(old)
 
     def close(self) -> None:
         self._server.close()
@@ -264,9 +268,21 @@ class RemoteIndex:
             self._strays = {pair: at for pair, at in self._strays.items() if moment - at < KNOWN_S} | strays
 
     def _refresh(self, ids: Collection[str]) -> None:
-        """Bring the directory up to date for some tracks."""
-        asked = self._directory.entries
-        self._directory.follow(ids, asked, {entry.id: entry for entry in self._server.heads_of(ids)})
+        """Bring the directory up to date for some tracks. Whoever replaced or removed one of this process's a moment
+        after it was written did not know of it, and left its rows: they are taken out here."""
+        asked, mine = self._directory.entries, [self._mine[id] for id in ids if id in self._mine]
+        heads = {entry.id: entry for entry in self._server.heads_of(ids)}
+        self._directory.follow(ids, asked, heads)
+        lost = [entry for entry in mine if entry.id not in heads or heads[entry.id].version != entry.version]
+        if lost:
+            self._server.discard(lost)
+            self._forget(lost)
+
+    def _forget(self, written: Iterable[Entry]) -> None:
+        """What was written here, and is replaced or removed now."""
+        for entry in written:
+            if self._mine.get(entry.id) is entry:
+                self._mine.pop(entry.id, None)
 
     def _compare_all(self, query: Floats, n: int, where: Where, seen: Iterable[Row]) -> list[Hit]:
         """Every segment that passes is compared here. Of tracks that the server did not show, it is asked whether they

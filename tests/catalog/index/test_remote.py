@@ -127,6 +127,22 @@ def test_who_loses_a_track_takes_its_rows_out_and_follows_the_winner() -> None:
     assert [(hit.track, hit.score) for hit in one.search(QUERY, 3)] == [("a", 2.0)] and one.stamps() == {"a": "theirs"}
 
 
+def test_rows_that_another_replaced_without_knowing_of_them_are_taken_out() -> None:
+    """It asked what there was a moment before they counted, and ended after their writer had looked for the last time."""
+    server = Memory()
+    one, other = opened(server), opened(server)
+    one.upsert(stamped(a=score(1), b=score(0.5)))
+    server.entries, kept = {}, server.entries
+    other.upsert(stamped(a=score(3)))
+    server.entries = kept | server.entries
+    assert len(server.rows) == 3
+    for _ in range(2):
+        assert [(hit.track, hit.score) for hit in one.search(QUERY, 3)] == [("a", 3.0), ("b", 0.5)]
+    assert len(server.rows) == 2 and len(one.vectors(["a", "b"])) == 2
+    one.remove(["a", "b"])
+    assert not server.rows and not one._mine
+
+
 def test_rows_of_an_older_version_that_counts_are_followed() -> None:
     server = Memory()
     index = opened(server)
