@@ -128,7 +128,7 @@ def test_who_loses_a_track_takes_its_rows_out_and_follows_the_winner() -> None:
 
 
 def test_rows_that_another_replaced_without_knowing_of_them_are_taken_out() -> None:
-    """It asked what there was a moment before they counted, and ended after their writer had looked for the last time."""
+    """It asked what there was a moment before they counted, and ended after their writer had looked a last time."""
     server = Memory()
     one, other = opened(server), opened(server)
     one.upsert(stamped(a=score(1), b=score(0.5)))
