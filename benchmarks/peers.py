@@ -31,6 +31,12 @@ CANDIDATES: Final = 32  # that a hop searches for and re-ranks
 TURNS: Final = 3  # of whole passes of a file
 LONGEST_S: Final = 20.0  # no further pass after so long
 EXTRAS: Final = {"torch": "train", "faiss": "cpu"}  # that bring a peer's module
+WORDS: Final = {
+    "afresh": "the whole window embedded afresh each second",
+    "torch": "the same graphs in torch",
+    "faiss": "FAISS alone",
+    "decode": "a file that is decoded and dropped",
+}
 
 Say = Callable[[str], None]
 
@@ -41,7 +47,7 @@ def peer_rows(
     """The rows of the peers ``names``, of ``PEERS``; ``seconds``: of each that is repeated."""
     rows: list[Row] = []
     for name in names:
-        say(f"beside {name}")
+        say(f"now in turns with {name}: {WORDS[name]}")
         try:
             rows += PEERS[name](source, runtime, catalog, seconds)
         except (ImportError, BenchError) as error:
