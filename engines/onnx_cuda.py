@@ -28,7 +28,7 @@ from .cuda_errors import brief, cuda_failure
 from .errors import BundleError, EngineClosed, EngineError, EngineUnavailable
 from .manifest import BATCH, GraphSpec, TensorSpec
 from .onnx_binding import BoundGraph, Place, cuda
-from .onnx_engine import choose_precisions
+from .precisions import OfBundle, choose_precisions
 from .rows import SIZES, checked_sizes, cut, join, padded_size
 
 MEMORY_MB: Final = 1024
@@ -43,7 +43,7 @@ PROBE_SPEC: Final = GraphSpec(
 )
 
 
-class OnnxCudaEngine:
+class OnnxCudaEngine(OfBundle):
     """``device`` is CUDA's number; ``sizes``, ascending: the batch sizes that are run; ``memory_mb`` bounds each of
     the arenas, one for every graph and size. ``place`` is for tests: another provider.
 
@@ -89,20 +89,7 @@ class OnnxCudaEngine:
 
     @property
     def name(self) -> str:
-        name = f"onnx-{self._place.device}-{self._place.number}"
-        return name if self._precision == FLOAT32 else f"{name}-{self._precision}"
-
-    def precision_of(self, graph: str) -> str:
-        """The arithmetic that ``graph`` really runs in."""
-        self.spec(graph)
-        return self._precisions[graph]
-
-    @property
-    def bundle(self) -> Bundle:
-        return self._bundle
-
-    def spec(self, graph: str) -> GraphSpec:
-        return self._bundle.spec(graph)
+        return self._named(f"onnx-{self._place.device}-{self._place.number}")
 
     def run(self, graph: str, inputs: Arrays) -> dict[str, NDArray[Any]]:
         spec = self.spec(graph)

@@ -13,17 +13,18 @@ from numpy.typing import NDArray
 
 from .base import Arrays, check_inputs, check_outputs, example_inputs
 from .bundle import FLOAT32, Bundle
-from .errors import BundleError, EngineClosed, EngineError, EngineFailed, EngineUnavailable
+from .errors import BundleError, EngineClosed, EngineError, EngineFailed
 from .graph_cut import shared_inputs
-from .manifest import BATCH, PRECISIONS, GraphSpec, TensorSpec
+from .manifest import BATCH, TensorSpec
 from .onnx_shared import SharedSessions, open_shared
+from .precisions import OfBundle, choose_precisions
 
 PROVIDER: Final = "CPUExecutionProvider"
 TOO_NEW: Final = ("is till opset", "Unsupported model IR version")  # its words for an operator set and a format
 _DTYPES: Final = {"tensor(float)": "float32", "tensor(uint8)": "uint8", "tensor(bool)": "bool"}
 
 
-class OnnxEngine:
+class OnnxEngine(OfBundle):
     """``threads`` is the number of threads within one graph's run; several callers may run at once beside each other.
 
     ``precision``: the arithmetic to use; graphs that the bundle lacks in it run in float32, and ``precision_of`` says
@@ -50,20 +51,7 @@ class OnnxEngine:
 
     @property
     def name(self) -> str:
-        name = f"onnx-cpu-{self._threads}"
-        return name if self._precision == FLOAT32 else f"{name}-{self._precision}"
-
-    def precision_of(self, graph: str) -> str:
-        """The arithmetic that ``graph`` really runs in."""
-        self.spec(graph)
-        return self._precisions[graph]
-
-    @property
-    def bundle(self) -> Bundle:
-        return self._bundle
-
-    def spec(self, graph: str) -> GraphSpec:
-        return self._bundle.spec(graph)
+        return self._named(f"onnx-cpu-{self._threads}")
 
     def run(self, graph: str, inputs: Arrays) -> dict[str, NDArray[Any]]:
         check_inputs(self.spec(graph), inputs)
@@ -109,23 +97,6 @@ class OnnxEngine:
             return None
         data = self._bundle.read(graph, self._precisions[graph])
         return open_shared(data, names, self.spec(graph), session, lambda part: _session(part, self._threads))
-
-
-def choose_precisions(bundle: Bundle, precision: str) -> dict[str, str]:
-    """For each graph ``precision`` where the bundle has it, float32 otherwise.
-
-    Raises ``EngineError`` for an unknown precision, ``EngineUnavailable`` where no graph has the one that was chosen.
-    """
-    if precision not in PRECISIONS:
-        raise EngineError(f"precision is {precision}, must be one of {', '.join(PRECISIONS)}")
-    chosen = {
-        graph: precision if precision in bundle.precisions(graph) else FLOAT32 for graph in bundle.manifest.graphs
-    }
-    if precision not in chosen.values():
-        raise EngineUnavailable(
-            f"bundle {bundle.path}: has no graph in {precision}; export it again with --precision {precision}"
-        )
-    return chosen
 
 
 def session_options(threads: int) -> Any:

@@ -23,7 +23,8 @@ from .bundle import FLOAT32, Bundle
 from .cuda_errors import brief, cuda_failure
 from .errors import EngineClosed, EngineError, EngineUnavailable
 from .manifest import GraphSpec
-from .onnx_engine import check_session, choose_precisions, first_line, session_options
+from .onnx_engine import check_session, first_line, session_options
+from .precisions import OfBundle, choose_precisions
 from .rows import cut, join
 
 PROVIDER: Final = "NvTensorRTRTXExecutionProvider"
@@ -36,7 +37,7 @@ _registering = threading.Lock()
 _registered: Final[set[str]] = set()  # libraries; ONNX Runtime refuses one that it has
 
 
-class OnnxRtxEngine:
+class OnnxRtxEngine(OfBundle):
     """``device``: the place among the cards that the plugin lists, which are those that it can use.
 
     ``provider`` is for tests: another provider, of which ONNX Runtime knows a device.
@@ -80,20 +81,7 @@ class OnnxRtxEngine:
 
     @property
     def name(self) -> str:
-        name = f"onnx-rtx-{self._number}"
-        return name if self._precision == FLOAT32 else f"{name}-{self._precision}"
-
-    def precision_of(self, graph: str) -> str:
-        """The arithmetic that ``graph`` really runs in."""
-        self.spec(graph)
-        return self._precisions[graph]
-
-    @property
-    def bundle(self) -> Bundle:
-        return self._bundle
-
-    def spec(self, graph: str) -> GraphSpec:
-        return self._bundle.spec(graph)
+        return self._named(f"onnx-rtx-{self._number}")
 
     def run(self, graph: str, inputs: Arrays) -> dict[str, NDArray[Any]]:
         spec = self.spec(graph)

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any, Final
 from .bundle import FLOAT32, Bundle
 from .errors import EngineError, EngineUnavailable
 from .manifest import GraphSpec
-from .onnx_engine import choose_precisions
 from .plan_cache import PlanCache, PlanDamaged, PlanKey
+from .precisions import choose_precisions
 from .tensorrt_flavour import PLAIN, Flavour, Gpu
 from .tensorrt_network import NetworkFacts, check_network, read_network
 from .tensorrt_recipe import PRECISIONS, Recipe

@@ -24,6 +24,7 @@ from .bundle import FLOAT32, Bundle
 from .errors import EngineClosed, EngineError, EngineFailed, EngineUnavailable
 from .manifest import GraphSpec, TensorSpec
 from .plan_cache import PlanCache, default_folder
+from .precisions import OfBundle
 from .rows import join, padded_size
 from .tensorrt_build import Plan, Progress, plans_for
 from .tensorrt_flavour import PLAIN, Flavour, Gpu
@@ -49,7 +50,7 @@ if TYPE_CHECKING:
 SIZES: Final = (1, 8, 16, 32)
 
 
-class TensorrtEngine:
+class TensorrtEngine(OfBundle):
     """``plans`` is the cache's folder, the user's own by default; ``sizes``, ascending, are the batch sizes that are
     made ready, each within a profile of ``recipe``. ``flavour``: which TensorRT, where ``libraries`` do not say it.
 
@@ -101,20 +102,7 @@ class TensorrtEngine:
 
     @property
     def name(self) -> str:
-        name = f"{self._flavour.name}-{self._device}"
-        return name if self._precision == FLOAT32 else f"{name}-{self._precision}"
-
-    @property
-    def bundle(self) -> Bundle:
-        return self._bundle
-
-    def spec(self, graph: str) -> GraphSpec:
-        return self._bundle.spec(graph)
-
-    def precision_of(self, graph: str) -> str:
-        """The arithmetic that ``graph`` really runs in."""
-        self.spec(graph)
-        return self._precisions[graph]
+        return self._named(f"{self._flavour.name}-{self._device}")
 
     def facts(self) -> dict[str, str]:
         """What a report says of this engine: GPU, versions, and how many of its slots replay a CUDA graph."""

@@ -18,8 +18,8 @@ from typing import Any, Final
 from engines.bundle import FLOAT32, MANIFEST, Bundle, load_bundle
 from engines.errors import EngineUnavailable
 from engines.manifest import MAX_PLAN_BYTES
-from engines.onnx_engine import choose_precisions
 from engines.plan_cache import PlanCache, default_folder
+from engines.precisions import choose_precisions
 from engines.tensorrt_build import Plan, network_of, plans_for
 from engines.tensorrt_engine import TensorrtEngine
 from engines.tensorrt_network import NetworkFacts
