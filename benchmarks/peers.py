@@ -22,7 +22,7 @@ from stream.sinks.base import FunctionSink
 from stream.sources.pull.pull import Pull
 from stream.watch import watch_fast
 
-from .engines.timing import OwnLabels, Times, in_turns, ratio_of
+from .engines.timing import OwnLabels, Times, in_turns, ratio_row
 from .errors import BenchError
 from .harness import Row
 from .rolling import rolling_rows
@@ -146,7 +146,8 @@ def decode_only(source: str, runtime: Runtime, catalog: Catalog, seconds: float)
         Row("cost_cpu_s", float(np.median(samples.cpu)) / 1e3 / played_s, len(samples.cpu), "s/s", {"way": name})
         for name, samples in times.items()
     ]
-    return [*rows, ratio_row(times["whole path"], times["decode only"], "decode only", "a second of the file")]
+    labels: OwnLabels = {"of": "a second of the file", "way": "decode only"}
+    return [*rows, ratio_row("ratio", times["whole path"], times["decode only"], labels, unit="times")]
 
 
 def side_by_side(times: Mapping[str, Times], ours: str, of: str) -> list[Row]:
@@ -156,11 +157,8 @@ def side_by_side(times: Mapping[str, Times], ours: str, of: str) -> list[Row]:
         labels: OwnLabels = {"of": of, "way": way}
         rows.append(Row("cpu_p50_ms", float(np.median(samples.cpu)), len(samples.cpu), "ms", labels))
     (other,) = (way for way in times if way != ours)
-    return [*rows, ratio_row(times[other], times[ours], f"{other} by {ours}", of)]
-
-
-def ratio_row(times: Times, reference: Times, what: str, of: str) -> Row:
-    return Row("ratio", ratio_of(times, reference), len(times.cpu), "times", {"of": of, "way": what})
+    labels = {"of": of, "way": f"{other} by {ours}"}
+    return [*rows, ratio_row("ratio", times[other], times[ours], labels, unit="times")]
 
 
 PEERS: Final[Mapping[str, Callable[[str, Runtime, Catalog, float], list[Row]]]] = {

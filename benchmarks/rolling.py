@@ -28,10 +28,10 @@ from stream.sources.pull.pull import Pull
 from .engines.overlap import embed
 from .errors import BenchError
 from .harness import Row
+from .report.interval import interval
 
 HOPS: Final = 100
 MEASURED: Final = 6  # hops whose pictures are measured afresh as well: 224 each
-ASKED: Final = 5.0
 T = TypeVar("T")
 
 
@@ -42,19 +42,30 @@ class Costs:
     rolling: list[float] = field(default_factory=list)
     afresh: list[float] = field(default_factory=list)
 
-    def rows(self, of: str, asked: float = 0.0) -> list[Row]:
-        """``hop_cpu_ms`` of both ways; ``rolling_speedup``: how many times the rolling way's cost the other has, and
-        how many were ``asked`` for."""
+    def rows(self, of: str) -> list[Row]:
+        """``hop_cpu_ms`` of both ways; ``rolling_speedup``: how many times the rolling way's cost the other has."""
         ratios = np.asarray(self.afresh) / np.maximum(self.rolling, 1e-6)
         lower, middle, upper = np.percentile(ratios, (25, 50, 75))
-        spread = {"lower": round(float(lower), 3), "upper": round(float(upper), 3)} | (
-            {"asked": asked} if asked else {}
-        )
+        spread = {"lower": round(float(lower), 3), "upper": round(float(upper), 3)}
         count = len(ratios)
         return [
-            Row("hop_cpu_ms", float(np.median(self.rolling)), count, "ms", {"of": of, "way": "rolling"}),
-            Row("hop_cpu_ms", float(np.median(self.afresh)), count, "ms", {"of": of, "way": "afresh"}),
-            Row("rolling_speedup", float(middle), count, "times", {"of": of, **spread}),
+            Row(
+                "hop_cpu_ms",
+                float(np.median(self.rolling)),
+                count,
+                "ms",
+                {"of": of, "way": "rolling"},
+                interval(self.rolling),
+            ),
+            Row(
+                "hop_cpu_ms",
+                float(np.median(self.afresh)),
+                count,
+                "ms",
+                {"of": of, "way": "afresh"},
+                interval(self.afresh),
+            ),
+            Row("rolling_speedup", float(middle), count, "times", {"of": of, **spread}, interval(ratios.tolist())),
         ]
 
 
@@ -106,7 +117,7 @@ def rolling_rows(source: str, engine: Engine, hops: int = HOPS, measured: int = 
         [ours + other for ours, other in zip(pixels.rolling, graphs.rolling, strict=False)],
         [ours + other for ours, other in zip(pixels.afresh, graphs.afresh, strict=False)],
     )
-    rows = graphs.rows("graphs", ASKED) + pixels.rows("pictures") + both.rows("pictures and graphs")
+    rows = graphs.rows("graphs") + pixels.rows("pictures") + both.rows("pictures and graphs")
     return [*rows, Row("rolling_difference", difference, hops, "", {"of": "vectors"})]
 
 

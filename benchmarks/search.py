@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
 
-from .engines.timing import in_turns, keep_memory, on_one_core, ratio_of, rows_of
+from .engines.timing import in_turns, keep_memory, on_one_core, ratio_row, rows_of
 from .errors import BenchError
 from .harness import Report, Row
 from .report.counts import enough
@@ -25,6 +25,7 @@ from .report.interval import interval, mean
 from .report.progress import counted
 from .report.run import publish, run_of
 
+EXACT: Final = "faiss-cpu-flat"  # what the others are compared with
 SIZES: Final = (1_000, 10_000, 100_000, 1_000_000)
 QUICK_SIZES: Final = (1_000, 10_000, 100_000)
 ROWS: Final = 100  # nearest rows to return
@@ -133,7 +134,7 @@ def measure(
             labels: dict[str, str | int | float] = {"vectors": size, "way": name, "queries": count}
             yield from rows_of(samples, labels)
             clock = "wall" if name in ON_GPU else "cpu"
-            yield Row("ratio", ratio_of(samples, times["faiss-cpu-flat", count], clock), len(samples.wall), "", labels)
+            yield ratio_row("ratio", samples, times[EXACT, count], labels, clock)
         for name, run in searches.items():
             shares = recalls(run(queries[:QUERIES], ROWS), truth)
             own: dict[str, str | int | float] = {"vectors": size, "way": name}
@@ -192,7 +193,7 @@ def ways() -> list[Way]:
     except ImportError:
         no_torch = no_cuda = 'torch is not installed; pip install ".[train]"'
     return [
-        Way("faiss-cpu-flat", faiss_flat),
+        Way(EXACT, faiss_flat),
         Way("torch-cpu", lambda vectors: torch_topk(vectors, "cpu"), no_torch),
         Way("torch-cuda", lambda vectors: torch_topk(vectors, "cuda"), no_cuda),
         Way("faiss-gpu-flat", faiss_gpu, gpu.probe() or ""),

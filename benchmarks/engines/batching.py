@@ -15,7 +15,7 @@ from engines.rows import cut
 
 from .contenders import Contender
 from .material import Inputs, draw_inputs, slice_rows
-from .timing import Labels, OwnLabels, Times, in_turns, ratio_of
+from .timing import Labels, OwnLabels, Times, in_turns, ratio_row
 
 SESSIONS: Final = 8
 CANDIDATES: Final = 32  # that a session scores with the matcher in each hop
@@ -51,10 +51,9 @@ def batching_rows(contender: Contender, seconds: float, sessions: int = SESSIONS
 
 
 def ratio_rows(times: Times, reference: Times, name: str, labels: Labels) -> list[Row]:
-    count = len(times.wall)
     return [
-        Row(f"{name}_cost_ratio", ratio_of(times, reference, "cpu"), count, "", labels),
-        Row(f"{name}_wall_ratio", ratio_of(times, reference, "wall"), count, "", labels),
+        ratio_row(f"{name}_cost_ratio", times, reference, labels, "cpu"),
+        ratio_row(f"{name}_wall_ratio", times, reference, labels, "wall"),
     ]
 
 

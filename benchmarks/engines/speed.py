@@ -11,7 +11,7 @@ from engines.errors import EngineError
 
 from .contenders import FLOAT32, REFERENCE, Contender
 from .material import draw_inputs
-from .timing import OwnLabels, Times, in_turns, median_row, ratio_of, rows_of
+from .timing import OwnLabels, Times, in_turns, median_row, ratio_row, rows_of
 
 Cell = tuple[int, int]  # contender, batch
 Run = Callable[[], Any]
@@ -65,10 +65,9 @@ def cell_rows(times: Times, reference: Times | None, contender: Contender, label
     """With ``page_faults``, the median of a run: many of them mean that the times measure the system's memory."""
     rows = [*rows_of(times, labels), median_row("page_faults", times.faults, labels, "")]
     if reference is not None:
-        count = len(times.wall)
-        rows.append(Row("ratio", ratio_of(times, reference, "wall" if contender.gpu else "cpu"), count, "", labels))
+        rows.append(ratio_row("ratio", times, reference, labels, "wall" if contender.gpu else "cpu"))
         if not contender.gpu:
-            rows.append(Row("wall_ratio", ratio_of(times, reference, "wall"), count, "", labels))
+            rows.append(ratio_row("wall_ratio", times, reference, labels, "wall"))
     return rows
 
 

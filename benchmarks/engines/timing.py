@@ -22,7 +22,7 @@ import numpy as np
 
 from benchmarks.harness import Row
 from benchmarks.report.counts import needed
-from benchmarks.report.interval import interval, intervals, percentiles
+from benchmarks.report.interval import interval, intervals, of_ratio, percentiles
 
 try:
     import resource
@@ -99,6 +99,12 @@ def rows_of(times: Times, labels: Labels) -> list[Row]:
 def ratio_of(times: Times, reference: Times, clock: str = "cpu") -> float:
     """Median by median; below 1 is quicker than the reference."""
     return float(np.median(getattr(times, clock)) / max(float(np.median(getattr(reference, clock))), 1e-9))
+
+
+def ratio_row(metric: str, times: Times, reference: Times, labels: Labels, clock: str = "cpu", unit: str = "") -> Row:
+    """``ratio_of``, and within what another run is expected to find it."""
+    within = of_ratio(getattr(times, clock), getattr(reference, clock))
+    return Row(metric, ratio_of(times, reference, clock), len(times.wall), unit, labels, within)
 
 
 def median_row(metric: str, samples: Sequence[float], labels: Labels, unit: str = "ms") -> Row:

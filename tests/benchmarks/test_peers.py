@@ -14,7 +14,7 @@ from benchmarks.cli import PEERS, chosen_peers
 from benchmarks.errors import BenchError
 from benchmarks.harness import Row
 from benchmarks.peers import peer_rows
-from benchmarks.rolling import ASKED, Costs, rolling_rows, sampled
+from benchmarks.rolling import Costs, rolling_rows, sampled
 from benchmarks.streams import SMALL, write_stream
 from catalog.catalog import Catalog
 from engines.base import Arrays
@@ -70,15 +70,14 @@ def test_a_rolling_window_gives_what_a_window_embedded_afresh_gives(video: Path,
     assert engine.clips[WINDOW_S : WINDOW_S + 4] == [7, 1, 1, 7]  # in turns
     speedups = rows_by(rows, "rolling_speedup")
     assert {of: row.n for (of, _), row in speedups.items()} == {"graphs": 10, "pictures": 2, "pictures and graphs": 2}
-    assert {of for (of, _), row in speedups.items() if row.labels.get("asked") == ASKED} == {"graphs"}
     assert len(rows_by(rows, "hop_cpu_ms")) == 6
 
 
 def test_a_speedup_is_the_median_of_the_hops_and_tells_their_spread() -> None:
     costs = Costs(rolling=[1.0, 2.0, 1.0, 1.0, 4.0], afresh=[4.0, 10.0, 6.0, 3.0, 80.0])
-    ours, theirs, speedup = costs.rows("graphs", 5.0)
+    ours, theirs, speedup = costs.rows("graphs")
     assert (ours.value, theirs.value, speedup.value, speedup.n) == (1.0, 6.0, 5.0, 5)
-    assert speedup.labels == {"of": "graphs", "lower": 4.0, "upper": 6.0, "asked": 5.0}
+    assert speedup.labels == {"of": "graphs", "lower": 4.0, "upper": 6.0}
 
 
 def test_pictures_are_eight_a_second_and_begin_again(video: Path) -> None:
@@ -90,7 +89,7 @@ def test_pictures_are_eight_a_second_and_begin_again(video: Path) -> None:
 def test_search_and_decoding_stand_beside_raw_faiss_and_decoding_alone(video: Path, runtime: Runtime) -> None:
     said: list[str] = []
     rows = peer_rows(str(video), runtime, runtime.catalog, 0.05, ("faiss", "decode"), said.append)  # type: ignore[arg-type]
-    assert said == ["beside faiss", "beside decode"]
+    assert [text.split(":")[0] for text in said] == ["now in turns with faiss", "now in turns with decode"]
     ratios = {way for _, way in rows_by([row for row in rows if "of" in row.labels], "ratio")}
     assert ratios == {"decode only", "raw FAISS by catalogue"}
     assert {row.labels["way"] for row in rows if row.metric == "cost_cpu_s"} == {"whole path", "decode only"}
