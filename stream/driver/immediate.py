@@ -37,7 +37,7 @@ class ImmediateDriver(SessionDriver):
         self._runtime = runtime
         self._waiting: deque[Question] = deque()
         self._answering = False
-        self._index_away = IndexAway(publish)
+        self._index_away = IndexAway()
         super().__init__(
             runtime, options, publish, self._waiting.append, stopwatch=stopwatch, recorder=recorder, held_s=held_s
         )
@@ -54,10 +54,10 @@ class ImmediateDriver(SessionDriver):
                 try:
                     result = answer(self._runtime, question, self._stopwatch)
                 except SearchIndexError as error:
-                    self._index_away.failed(error)
+                    super().handle(self._index_away.failed(error))
                     self.handle(self.session.give_up(question.id))
                 else:
-                    self._index_away.answered(question)
+                    super().handle(self._index_away.answered(question))
                     self.answer(question, result)
         finally:
             self._answering = False

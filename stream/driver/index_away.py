@@ -2,7 +2,6 @@
 the index is back."""
 
 import logging
-from collections.abc import Callable
 
 from catalog.errors import SearchIndexError
 from stream.core.events import Question, Search, Warned
@@ -11,22 +10,23 @@ logger = logging.getLogger("segue.live")
 
 
 class IndexAway:
-    """Of one session. ``publish`` gets what viewers are told."""
+    """Of one session. Both methods return what viewers are to be told, if anything."""
 
-    def __init__(self, publish: Callable[[Warned], None]) -> None:
-        self._publish = publish
+    def __init__(self) -> None:
         self._away = False  # the newest search failed
 
-    def failed(self, error: SearchIndexError) -> None:
+    def failed(self, error: SearchIndexError) -> list[Warned]:
         """The newest search failed."""
-        if not self._away:
-            self._away = True
-            logger.warning("no search, the last list stays: %s", error)
-            # the reason names an address, which is for the log
-            self._publish(Warned("the last list stays, since the music cannot be searched now"))
+        if self._away:
+            return []
+        self._away = True
+        logger.warning("no search, the last list stays: %s", error)
+        # the reason names an address, which is for the log
+        return [Warned("the last list stays, since the music cannot be searched now")]
 
-    def answered(self, question: Question) -> None:
+    def answered(self, question: Question) -> list[Warned]:
         """A question was answered."""
-        if self._away and isinstance(question, Search):
-            self._away = False
-            self._publish(Warned("the index of the music answers again"))
+        if not self._away or not isinstance(question, Search):
+            return []
+        self._away = False
+        return [Warned("the index of the music answers again")]

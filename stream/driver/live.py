@@ -141,7 +141,7 @@ class LiveDriver:
         self._speech_task: asyncio.Task[None] | None = None
         self._hop_s = FULL.hop_s
         self._failures = 0  # of the engine since the newest list
-        self._index_away = IndexAway(self._publish)
+        self._index_away = IndexAway()
         self._patience = 1  # how many times ``useful_hops`` the next hop is given
         self._hop_begun_s = self._deadline_s = 0.0  # of the hop under way
         self._running = self._stop = False
@@ -318,7 +318,8 @@ class LiveDriver:
             except SearchIndexError as error:
                 self._skip_unsearched_hop(question, error)
             else:
-                self._index_away.answered(question)
+                for warned in self._index_away.answered(question):
+                    self._publish(warned)
                 self._driver.answer(question, answer)
         except Exception as error:  # noqa: BLE001 - ends this session, with the reason
             self._fail(error)
@@ -355,7 +356,8 @@ class LiveDriver:
 
     def _skip_unsearched_hop(self, question: Question, error: SearchIndexError) -> None:
         """The last list stays; each hop asks the index anew."""
-        self._index_away.failed(error)
+        for warned in self._index_away.failed(error):
+            self._publish(warned)
         self._handle(self._session.give_up(question.id))
 
     def _publish(self, notice: Notice) -> None:

@@ -363,7 +363,7 @@ def test_commands_take_effect(fake_runtime: Fake, features: Fake) -> None:
         ({"type": "filters", "licences": ["x"] * 33}, "at most 32"),
         ({"type": "filters", "tags": [""]}, "1 to 80"),
         ({"type": "filters", "min_duration_s": -1}, "min_duration_s must be"),
-        ({"type": "filters", "keys": ["Am", "X"]}, "keys: 'X' is none"),
+        ({"type": "filters", "keys": ["Am", "X"]}, "keys: 'X' is no key"),
         ({"type": "filters", "min_energy": 1.5}, "min_energy must be a number from 0 to 1"),
         ({"type": "filters", "min_energy": 0.8, "max_energy": 0.2}, "min_energy 0.8 is above max_energy 0.2"),
     ],
