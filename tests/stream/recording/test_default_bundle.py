@@ -107,9 +107,9 @@ def test_live_sessions_beside_each_other_are_replayed_bit_for_bit(tmp_path: Path
     said: list[list[Notice]] = [[] for _ in range(4)]
 
     async def main(workers: ThreadPoolExecutor) -> None:
-        sessions = []
+        sessions, recorders = [], []
         for number, heard in enumerate(said):
-            recorder = Recorder(tmp_path / str(number), header)
+            recorders.append(recorder := Recorder(tmp_path / str(number), header))
             publish = Sinks([recorder], needed=[FunctionSink(heard.append)])
             options = LiveOptions(finish_s=20)
             live = LiveDriver(runtime, options, publish, workers=workers, recorder=recorder)
@@ -121,6 +121,7 @@ def test_live_sessions_beside_each_other_are_replayed_bit_for_bit(tmp_path: Path
             }
             sessions.append(play_live(live, film(number, 6.0), commands))
         await asyncio.gather(*sessions)
+        assert all(recorder.close(wait_s=20) for recorder in recorders)  # which another thread writes
 
     with ThreadPoolExecutor(8) as workers:
         asyncio.run(main(workers))
